@@ -39,12 +39,11 @@ def permits(
 
     Source: DESIGN "Who is who": "The first grant on a package switches the defaults off for it".
     """
-    if principal.channels is not None and channel not in principal.channels:
-        return False
-    if principal.actions is not None and action not in principal.actions:
-        return False
-    if principal.admin:
-        return True
+    in_scope = (principal.channels is None or channel in principal.channels) and (
+        principal.actions is None or action in principal.actions
+    )
+    if principal.admin or not in_scope:
+        return in_scope
     me = {f"{principal.kind}:{principal.name}"} | {f"group:{group}" for group in principal.groups}
     here = [grant for grant in grants if grant.channel == channel]
     of_package = [g for g in here if package is not None and (g.ecosystem, g.package) == (ecosystem, package)]
@@ -53,13 +52,9 @@ def permits(
     ]
     if any(grant.principal in me and _covers(grant.action, action) for grant in relevant):
         return True
-    if of_package:
-        return False
-    if action is Action.READ and not private:
-        return default_read in principal.groups
-    if action is Action.WRITE:
-        return default_write in principal.groups
-    return False
+    # Without a grant that fits, the defaults decide, and only for a package that has no grant of its own.
+    defaults = {Action.READ: "" if private else default_read, Action.WRITE: default_write}
+    return not of_package and defaults.get(action, "") in principal.groups
 
 
 def _covers(granted: Action, wanted: Action) -> bool:

@@ -29,11 +29,11 @@ class Match:
     tag: str
 
 
-class Occupied(Exception):  # noqa: N818 - an answer, not an error of the store
+class Occupied(Exception):
     """A create-only `put` found an object."""
 
 
-class Changed(Exception):  # noqa: N818 - an answer, not an error of the store
+class Changed(Exception):
     """A conditional `put` found another object than the expected one."""
 
 

@@ -1,0 +1,250 @@
+"""Dirty marks, generations and what is published.
+
+Regeneration is level-triggered: a mark says "make this area right", not "do this job". A mark's generation
+is a fresh value each time, so that a late worker never clears a newer mark.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    and_,
+    delete,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
+
+from packhouse.catalog import schema
+from packhouse.catalog.clock import Clock, next_value
+from packhouse.catalog.engine import reading, writing
+from packhouse.model import Area
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """What is published at one path; `sha256` is None for a file that was removed (its mtime still counts)."""
+
+    sha256: str | None
+    size: int
+    mtime_s: int
+
+
+def mark(connection: Connection, delays: Mapping[Area, float], now_us: int) -> dict[Area, int]:
+    """Mark areas dirty inside a write transaction.
+
+    Args:
+        connection: of a write transaction.
+        delays: seconds each area may wait; an earlier mark that is due sooner keeps its time.
+        now_us: microseconds since 1970 UTC.
+
+    Returns:
+        The generation of each area that is due at once, for the uploader to wait for.
+    """
+    gens: dict[Area, int] = {}
+    gen = next_value(connection, "generation") if delays else 0
+    for area, delay_s in delays.items():
+        due = now_us + int(delay_s * 1_000_000)
+        where = _is(schema.dirty, area)
+        old = connection.execute(select(schema.dirty.c.due_us).where(where)).scalar_one_or_none()
+        if old is None:
+            connection.execute(insert(schema.dirty).values(**area._asdict(), gen=gen, due_us=due))
+        else:
+            connection.execute(update(schema.dirty).where(where).values(gen=gen, due_us=min(old, due)))
+        if delay_s == 0:
+            gens[area] = gen
+    return gens
+
+
+class Areas:
+    """The areas of one catalog."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine, self._clock = engine, clock
+
+    def mark(self, delays: Mapping[Area, float]) -> dict[Area, int]:
+        """Mark areas dirty; seconds each may wait. Returns the generations to wait for."""
+        with writing(self._engine) as connection:
+            return mark(connection, delays, self._clock())
+
+    def due(self) -> list[Area]:
+        """Return the dirty areas whose time has come: indexes first, then what refers to them."""
+        table = schema.dirty
+        order = {"index": 0, "root": 1, "page": 2, "channel": 3, "site": 4}
+        with reading(self._engine) as connection:
+            rows = connection.execute(
+                select(table.c.channel, table.c.ecosystem, table.c.kind, table.c.key)
+                .where(table.c.due_us <= self._clock())
+                .order_by(table.c.due_us, table.c.gen)
+            ).all()
+        return sorted((Area(*row) for row in rows), key=lambda area: order[area.kind])
+
+    def next_due_us(self) -> int | None:
+        """Return when the earliest mark is due, or None if nothing is dirty."""
+        with reading(self._engine) as connection:
+            due: int | None = connection.execute(select(func.min(schema.dirty.c.due_us))).scalar_one()
+            return due
+
+    def dirty(self, channel: str) -> list[Area]:
+        """Return every dirty area of a channel, due or not."""
+        table = schema.dirty
+        with reading(self._engine) as connection:
+            rows = connection.execute(
+                select(table.c.channel, table.c.ecosystem, table.c.kind, table.c.key).where(
+                    table.c.channel == channel
+                )
+            ).all()
+        return [Area(*row) for row in rows]
+
+    def generation(self, area: Area) -> int:
+        """Return the mark's generation, 0 if the area is clean. Read it before the rows it stands for."""
+        with reading(self._engine) as connection:
+            gen = connection.execute(
+                select(schema.dirty.c.gen).where(_is(schema.dirty, area))
+            ).scalar_one_or_none()
+        return gen or 0
+
+    def printed(self, area: Area) -> dict[str, Printed]:
+        """Return what is published of an area: path in the channel to what lies there (removed files too)."""
+        table = schema.published
+        with reading(self._engine) as connection:
+            rows = connection.execute(
+                select(table.c.path, table.c.sha256, table.c.size, table.c.mtime_s).where(
+                    table.c.channel == area.channel, table.c.area == str(area)
+                )
+            ).all()
+        return {row.path: Printed(row.sha256, row.size, row.mtime_s) for row in rows}
+
+    def all_printed(self, channel: str) -> dict[str, tuple[Area, Printed]]:
+        """Return every published path of a channel with its area (`indexer check`)."""
+        table = schema.published
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(table).where(table.c.channel == channel)).all()
+        return {row.path: (Area.parse(row.area), Printed(row.sha256, row.size, row.mtime_s)) for row in rows}
+
+    def record(self, area: Area, printed: Mapping[str, Printed]) -> None:
+        """Note what was just written or removed; call it after the files are durable."""
+        if not printed:
+            return
+        table = schema.published
+        paths = list(printed)
+        with writing(self._engine) as connection:
+            for start in range(0, len(paths), 500):
+                connection.execute(
+                    delete(table).where(
+                        table.c.channel == area.channel, table.c.path.in_(paths[start : start + 500])
+                    )
+                )
+            connection.execute(
+                insert(table),
+                [
+                    {
+                        "channel": area.channel,
+                        "path": path,
+                        "area": str(area),
+                        "sha256": item.sha256,
+                        "size": item.size,
+                        "mtime_s": item.mtime_s,
+                    }
+                    for path, item in printed.items()
+                ],
+            )
+
+    def clear(self, area: Area, gen: int) -> bool:
+        """Say that `area` is published as of generation `gen`.
+
+        The mark goes only if its generation is still the one read; a newer mark stays.
+
+        Returns:
+            Whether the area is clean now.
+        """
+        with writing(self._engine) as connection:
+            done = connection.execute(
+                delete(schema.dirty).where(_is(schema.dirty, area), schema.dirty.c.gen == gen)
+            )
+            known = connection.execute(
+                update(schema.areas).where(_is(schema.areas, area)).values(gen=gen)
+            ).rowcount
+            if not known:
+                connection.execute(insert(schema.areas).values(**area._asdict(), gen=gen))
+            return bool(done.rowcount)
+
+    def unpublished(self, awaited: Mapping[Area, int]) -> set[Area]:
+        """Return those of the awaited areas whose generation is not published yet."""
+        if not awaited:
+            return set()
+        table = schema.areas
+        columns = (table.c.channel, table.c.ecosystem, table.c.kind, table.c.key)
+        with reading(self._engine) as connection:
+            rows = connection.execute(
+                select(*columns, table.c.gen).where(tuple_(*columns).in_([tuple(area) for area in awaited]))
+            ).all()
+        reached = {Area(*row[:4]): row[4] for row in rows}
+        return {area for area, gen in awaited.items() if reached.get(area, 0) < gen}
+
+    def known(self, channel: str) -> list[Area]:
+        """Return every area of a channel that was ever published or marked."""
+        found: set[Area] = set()
+        with reading(self._engine) as connection:
+            for table in (schema.areas, schema.dirty):
+                rows = connection.execute(
+                    select(table.c.channel, table.c.ecosystem, table.c.kind, table.c.key).where(
+                        table.c.channel == channel
+                    )
+                ).all()
+                found.update(Area(*row) for row in rows)
+        return sorted(found)
+
+    # --- files that leave later -----------------------------------------------------------------------------
+
+    def discard(self, channel: str, delays: Mapping[str, float]) -> None:
+        """Let files go after a grace: path in the channel to seconds."""
+        with writing(self._engine) as connection:
+            discard(connection, channel, delays, self._clock())
+
+    def keep(self, channel: str, paths: Iterable[str]) -> None:
+        """Take paths out of the trash: they are referred to again."""
+        wanted = list(paths)
+        table = schema.trash
+        with writing(self._engine) as connection:
+            for start in range(0, len(wanted), 500):
+                connection.execute(
+                    delete(table).where(
+                        table.c.channel == channel, table.c.path.in_(wanted[start : start + 500])
+                    )
+                )
+
+    def discarded(self, channel: str | None = None, *, due: bool) -> list[tuple[str, str]]:
+        """Return (channel, path) of files in the trash; with `due` only those whose grace is over."""
+        table = schema.trash
+        query = select(table.c.channel, table.c.path).order_by(table.c.channel, table.c.path)
+        if due:
+            query = query.where(table.c.due_us <= self._clock())
+        if channel is not None:
+            query = query.where(table.c.channel == channel)
+        with reading(self._engine) as connection:
+            return [(row.channel, row.path) for row in connection.execute(query)]
+
+
+def discard(connection: Connection, channel: str, delays: Mapping[str, float], now_us: int) -> None:
+    """Put paths into the trash inside a write transaction; a path that is there gets the new time."""
+    for path, delay_s in delays.items():
+        due = now_us + int(delay_s * 1_000_000)
+        where = and_(schema.trash.c.channel == channel, schema.trash.c.path == path)
+        connection.execute(delete(schema.trash).where(where))
+        connection.execute(insert(schema.trash).values(channel=channel, path=path, due_us=due))
+
+
+def _is(table: Table, area: Area) -> ColumnElement[bool]:
+    return and_(
+        table.c.channel == area.channel,
+        table.c.ecosystem == area.ecosystem,
+        table.c.kind == area.kind,
+        table.c.key == area.key,
+    )

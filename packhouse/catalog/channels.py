@@ -1,0 +1,126 @@
+"""Channels and their settings."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
+
+from packhouse.catalog import schema
+from packhouse.catalog.areas import mark
+from packhouse.catalog.clock import Clock
+from packhouse.catalog.engine import reading, writing
+from packhouse.errors import ChannelExists, NotFound, Unprocessable
+from packhouse.model import Area, Channel
+from packhouse.names import ChannelName
+
+_SITE = Area("", "", "site")
+
+
+class Channels:
+    """The channels of one catalog."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine, self._clock = engine, clock
+
+    def create(
+        self, name: ChannelName, *, born: Iterable[Area], private: bool = False, overwrite: bool = False
+    ) -> dict[Area, int]:
+        """Make a channel and mark what exists from its birth.
+
+        Args:
+            name: passed `names.parse_channel`.
+            born: areas of every ecosystem's `birth`.
+            private: place it under `private/`.
+            overwrite: let `force` replace files.
+
+        Returns:
+            The generation to wait for, per area.
+
+        Raises:
+            ChannelExists: it is there already.
+        """
+        with writing(self._engine) as connection:
+            if _row(connection, name) is not None:
+                raise ChannelExists(name)
+            # Burnt names and events of an earlier channel of this name stay: the serial goes on counting.
+            serial = connection.execute(
+                select(schema.counters.c.value).where(schema.counters.c.name == f"serial:{name}")
+            ).scalar_one_or_none()
+            connection.execute(
+                insert(schema.channels).values(
+                    name=name,
+                    private=private,
+                    overwrite=overwrite,
+                    serial=serial or 0,
+                    created_us=self._clock(),
+                )
+            )
+            return mark(connection, dict.fromkeys((*born, _SITE), 0.0), self._clock())
+
+    def get(self, name: str) -> Channel:
+        """Return a channel, or raise `NotFound`."""
+        with reading(self._engine) as connection:
+            row = _row(connection, name)
+        if row is None:
+            raise NotFound("channel", name, "create it with `packhouse channel create`")
+        return _channel(row)
+
+    def find(self, name: str) -> Channel | None:
+        """Return a channel, or None."""
+        with reading(self._engine) as connection:
+            row = _row(connection, name)
+        return None if row is None else _channel(row)
+
+    def list(self) -> list[Channel]:
+        """Return every channel, by name."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(schema.channels).order_by(schema.channels.c.name)).all()
+        return [_channel(row) for row in rows]
+
+    def set(self, name: str, *, overwrite: bool) -> Channel:
+        """Change the settings of a channel; raises `NotFound`."""
+        self.get(name)
+        with writing(self._engine) as connection:
+            connection.execute(
+                update(schema.channels).where(schema.channels.c.name == name).values(overwrite=overwrite)
+            )
+        return self.get(name)
+
+    def delete(self, name: str) -> Channel:
+        """Forget an empty channel and everything published in it; its burnt names stay burnt.
+
+        Raises:
+            NotFound: there is no such channel.
+            Unprocessable: it still holds files.
+        """
+        with writing(self._engine) as connection:
+            row = _row(connection, name)
+            if row is None:
+                raise NotFound("channel", name)
+            held = connection.execute(
+                select(schema.artifacts.c.path)
+                .where(schema.artifacts.c.channel == name, schema.artifacts.c.state.in_(("live", "pending")))
+                .limit(1)
+            ).scalar_one_or_none()
+            if held is not None:
+                raise Unprocessable(f"channel {name} still holds files ({held}, ...): delete them first")
+            # The artifact rows are tombstones and refer to the channel by name; only the channel goes.
+            for table in (schema.dirty, schema.areas, schema.published, schema.trash, schema.packages):
+                connection.execute(delete(table).where(table.c.channel == name))
+            connection.execute(delete(schema.channels).where(schema.channels.c.name == name))
+            mark(connection, {_SITE: 0.0}, self._clock())
+        return _channel(row)
+
+
+def _row(connection: Connection, name: str) -> Row[Any] | None:
+    return connection.execute(select(schema.channels).where(schema.channels.c.name == name)).one_or_none()
+
+
+def _channel(row: Row[Any]) -> Channel:
+    return Channel(
+        name=ChannelName(row.name),
+        private=row.private,
+        overwrite=row.overwrite,
+        serial=row.serial,
+        created_us=row.created_us,
+    )

@@ -1,0 +1,145 @@
+"""Open the catalog: connection settings, write transactions, migrations.
+
+SQLite runs in WAL mode with synchronous=FULL: with NORMAL a power cut loses acknowledged commits.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import orjson
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, Row, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import QueuePool
+
+from packhouse.errors import Busy, NotAPackhouse, Unavailable
+
+_BUSY_TIMEOUT_MS = 30_000
+
+
+def open_engine(database: Path) -> Engine:
+    """Return an engine on a SQLite file; the file is made by the first connection."""
+    engine = create_engine(
+        f"sqlite:///{database}",
+        poolclass=QueuePool,
+        pool_size=8,
+        max_overflow=24,
+        connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+        json_serializer=lambda value: orjson.dumps(value).decode(),
+        json_deserializer=_loads,
+    )
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _loads(text_: str) -> Any:
+    # orjson refuses integers over 64 bits, which old packages' records do not hold, but details may.
+    try:
+        return orjson.loads(text_)
+    except orjson.JSONDecodeError:
+        return json.loads(text_)
+
+
+def _configure(connection: sqlite3.Connection, _record: object) -> None:
+    # The driver must not begin transactions by itself: `_begin` does, and says which kind.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        f"busy_timeout={_BUSY_TIMEOUT_MS}",
+        "foreign_keys=ON",
+        "trusted_schema=OFF",
+        "cache_size=-32768",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    mode = connection.get_execution_options().get("packhouse_begin", "DEFERRED")
+    connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One consistent view of the catalog."""
+    with _translated(), engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One write transaction; commits on leaving, rolls back on any exception.
+
+    SQLite: BEGIN IMMEDIATE takes the write lock at once, so a transaction never fails half-way for another.
+    """
+    with _translated(), engine.connect() as connection:
+        connection = connection.execution_options(packhouse_begin="IMMEDIATE")  # noqa: PLW2901 - the same one
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        cause = str(error.orig)
+        if "locked" in cause or "busy" in cause:
+            raise Busy("the catalog is locked by another process; try again in a moment") from error
+        raise Unavailable(f"the catalog cannot be used: {cause}; see `packhouse doctor`") from error
+    except DBAPIError as error:
+        if isinstance(error.orig, sqlite3.DatabaseError) and not isinstance(
+            error.orig, sqlite3.IntegrityError
+        ):
+            raise Unavailable(f"the catalog cannot be used: {error.orig}; see `packhouse doctor`") from error
+        raise
+
+
+def only(primary_key: Row[Any] | None) -> int:
+    """Return the number of the row that was just inserted."""
+    if primary_key is None:
+        raise Unavailable("the database did not tell the number of a new row")
+    return int(primary_key[0])
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the catalog to the newest version, or leave it untouched.
+
+    Several processes may start at once: the write lock lets one migrate and the others see it done.
+
+    Raises:
+        NotAPackhouse: the catalog was written by a newer Packhouse.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(resources.files("packhouse.catalog") / "migrations"))
+    script = ScriptDirectory.from_config(config)
+    head = script.get_current_head()
+    with reading(engine) as connection:
+        if MigrationContext.configure(connection).get_current_revision() == head:
+            return
+    with writing(engine) as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+        if current is not None and current not in {revision.revision for revision in script.walk_revisions()}:
+            raise NotAPackhouse(
+                f"the catalog has version {current}, which this Packhouse does not know: "
+                "start the newer Packhouse that wrote it"
+            )
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def quick_check(engine: Engine) -> str:
+    """Return SQLite's own verdict on the file: "ok", or what is wrong."""
+    with reading(engine) as connection:
+        return str(connection.execute(text("PRAGMA quick_check")).scalar_one())
