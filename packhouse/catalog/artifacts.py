@@ -131,6 +131,17 @@ class Artifacts:
         with reading(self._engine) as connection:
             return [to_artifact(row) for row in connection.execute(query)]
 
+    def replaced_sha256(self, channel: str, path: str) -> str | None:
+        """Return the digest of the bytes that the live artifact at a path replaced last, or None."""
+        with reading(self._engine) as connection:
+            found: str | None = connection.execute(
+                select(_T.c.sha256)
+                .where(_T.c.channel == channel, _T.c.path == path, _T.c.state == State.REPLACED)
+                .order_by(_T.c.serial.desc())
+                .limit(1)
+            ).scalar_one_or_none()
+        return found
+
     def sidecars(self, artifact_id: int) -> dict[str, bytes]:
         """Return the sidecar files of an artifact: suffix to bytes."""
         table = schema.sidecars

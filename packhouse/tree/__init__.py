@@ -58,8 +58,8 @@ class Tree(Protocol):
 
         Args:
             path: where; missing directories are made.
-            body: the bytes, or a file of the same store under `incoming/` which is taken over by ABSENT (linked)
-                and by ALWAYS (renamed).
+            body: the bytes, or a file of the same store: ABSENT links it (it keeps its own name too), ALWAYS
+                renames it.
             when: the condition.
             mtime_s: modification time to give, whole seconds since 1970; None leaves it to the store. A replaced
                 object always gets a later second than its predecessor (nginx's ETag is mtime seconds and size).

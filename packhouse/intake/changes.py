@@ -1,0 +1,100 @@
+"""Changes to what is committed: delete, yank, and the swap of an overwritten file."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from packhouse.catalog.artifacts import Change
+from packhouse.ecosystems.registry import FORMATS
+from packhouse.errors import NotFound, Unprocessable
+from packhouse.house import House
+from packhouse.model import Artifact, Channel, Ecosystem, Principal
+from packhouse.tree import Occupied, When, channel_root
+
+
+def delete(
+    house: House, artifact: Artifact, principal: Principal, *, now: bool = False, note: str = ""
+) -> Change:
+    """Delete one live artifact; its name is burnt.
+
+    Args:
+        house: where.
+        artifact: what; the right to delete it was checked.
+        principal: who.
+        now: take the bytes away with the indexes (a leaked secret, malware) instead of after the grace.
+        note: the reason, for the history.
+
+    Raises:
+        NotFound: it is not live any more.
+    """
+    change = house.catalog.artifacts.delete(
+        artifact.channel,
+        [artifact.path],
+        FORMATS[artifact.ecosystem],
+        by=principal.name,
+        grace_s=0 if now else house.settings.delete_grace_s,
+        note=note,
+    )
+    house.wake.poke("wake")
+    return change
+
+
+def yank(house: House, artifacts: Sequence[Artifact], principal: Principal, reason: str | None) -> Change:
+    """Yank the files of a Python release with a reason (may be empty), or un-yank them (None): PEP 592.
+
+    Raises:
+        NotFound: no files, or one of them is not live any more.
+        Unprocessable: not a Python distribution: conda has no such state.
+    """
+    if not artifacts:
+        raise NotFound("file", "of that version")
+    if any(artifact.ecosystem is not Ecosystem.PYPI for artifact in artifacts):
+        raise Unprocessable(
+            "only Python distributions can be yanked (PEP 592): delete the file, or add a hotfix"
+        )
+    change = house.catalog.artifacts.yank(
+        artifacts[0].channel,
+        [artifact.path for artifact in artifacts],
+        FORMATS[Ecosystem.PYPI],
+        by=principal.name,
+        reason=reason,
+    )
+    house.wake.poke("wake")
+    return change
+
+
+def swap(house: House, channel: Channel, artifact: Artifact) -> None:
+    """Rename the bytes of an overwrite over the old ones; the caller holds the area's lock and publishes next.
+
+    The old bytes stay readable by hash below `<channel>/replaced/` for the grace. Doing it twice is doing it
+    once: after a crash the staged file is either still there, or already in place.
+    """
+    root = channel_root(channel)
+    target, waiting = f"{root}/{artifact.path}", artifact.staged
+    if waiting is None:
+        return
+    try:
+        with house.tree.open(waiting):
+            pass
+    except FileNotFoundError:
+        house.catalog.artifacts.settle(artifact.id)  # the rename happened, the note of it was lost
+        return
+    keep_old(house, channel, artifact)
+    for suffix, body in house.catalog.artifacts.sidecars(artifact.id).items():
+        house.tree.put(target + suffix, body, when=When.ALWAYS)
+    house.tree.put(target, house.data / waiting, when=When.ALWAYS)
+    house.tree.flush()
+    house.catalog.artifacts.settle(artifact.id)
+
+
+def keep_old(house: House, channel: Channel, artifact: Artifact) -> None:
+    """Keep the bytes that are about to be replaced, by their hash, for the grace."""
+    target = f"{channel_root(channel)}/{artifact.path}"
+    stat = house.tree.stat(target)
+    if stat is None:
+        return
+    old = house.catalog.artifacts.replaced_sha256(artifact.channel, artifact.path)
+    kept = f"replaced/{old}/{artifact.filename}"
+    with suppress(Occupied):
+        house.tree.put(f"{channel_root(channel)}/{kept}", house.data / target, when=When.ABSENT)
+    house.tree.flush()
+    house.catalog.areas.discard(artifact.channel, {kept: house.settings.delete_grace_s})

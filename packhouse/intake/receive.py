@@ -1,0 +1,284 @@
+"""Take an upload in: from staged bytes to a committed artifact.
+
+The order is DESIGN section 4: inspect, verify, shelf, claim, place, commit. Nothing names the file before the
+commit; after it everything else can be redone. Early refusals (`door`) need no byte of the body.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from packhouse.catalog.artifacts import Change, InFlight, Same, Ticket
+from packhouse.digest import Digests, digest
+from packhouse.ecosystems import Limits
+from packhouse.ecosystems.registry import FORMATS
+from packhouse.errors import Burnt, Busy, Exists, OverwriteForbidden, TooLarge
+from packhouse.house import House
+from packhouse.intake.stage import Stage
+from packhouse.model import Area, Artifact, Channel, Claim, Ecosystem, Observed, Principal, Verified
+from packhouse.tree import Occupied, When, channel_root
+from packhouse.verify import verify
+
+_CHUNK = 1 << 20
+
+Shelf = Callable[[Channel, Ecosystem, str], None]
+"""Asks, by the package name read from the bytes, whether the caller may write it; raises if not."""
+
+
+class Inspector(Protocol):
+    """Opens archives somewhere safe (`intake.pool.InspectionPool`)."""
+
+    def inspect(self, ecosystem: Ecosystem, path: str, claim: Claim, limits: Limits) -> Observed:
+        """Return what the bytes say, or raise a refusal."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What became of an upload. `created` is False where the same bytes were there already."""
+
+    artifact: Artifact
+    created: bool
+    serial: int
+    awaited: Mapping[Area, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What the source of an import tells: the upload time, or that there is none."""
+
+    uploaded_us: int | None = None
+    imported: bool = False
+
+
+class Intake:
+    """The way in of one house; thread-safe, blocking."""
+
+    def __init__(self, house: House, inspector: Inspector) -> None:
+        self._house, self._inspector = house, inspector
+        self.instance = house.locks.instance()
+
+    def stage(self) -> Stage:
+        """Return a fresh stage: a context manager whose `write` takes the body."""
+        return Stage(self._house.data, self.instance, max_bytes=self._house.settings.max_upload_bytes)
+
+    def door(self, claim: Claim) -> None:
+        """Refuse early what can be refused before the body.
+
+        Raises:
+            NotFound: there is no such channel.
+            BadName: the file name breaks its format's rule.
+            TooLarge: the claimed size is over the limit.
+            OverwriteForbidden: `force` in a channel that keeps its files.
+            Burnt, Exists: the name alone, or with the claimed digest, says so.
+        """
+        channel = self._house.catalog.channels.get(claim.channel)
+        limit = self._house.settings.max_upload_bytes
+        if claim.size is not None and claim.size > limit:
+            raise TooLarge(claim.filename, claim.size, limit)
+        if claim.force and not channel.overwrite:
+            raise OverwriteForbidden(claim.channel)
+        place = FORMATS[claim.ecosystem].place(claim)
+        if place is None:
+            return
+        _package, path = place
+        if self._house.catalog.artifacts.burnt(claim.channel, path):
+            raise Burnt(claim.channel, path)
+        live = self._house.catalog.artifacts.live(claim.channel, path)
+        said = claim.digests.get("sha256")
+        if live is not None and not claim.force and said is not None and said != live.sha256:
+            raise Exists(claim.channel, path)
+
+    def receive(
+        self,
+        claim: Claim,
+        stage: Stage,
+        principal: Principal,
+        *,
+        shelf: Shelf,
+        history: History | None = None,
+    ) -> Receipt:
+        """Judge and commit what was staged.
+
+        Args:
+            claim: what the uploader said.
+            stage: holds the bytes; it is finished here.
+            principal: who uploads.
+            shelf: asked with the package name read from the bytes.
+            history: of an import.
+
+        Returns:
+            The receipt, whose `awaited` generations publish the upload.
+
+        Raises:
+            PackhouseError: the refusal; nothing is kept then.
+        """
+        digests = stage.finish()
+        observed = self.inspect(claim, stage)
+        verified = verify(claim, digests, observed)
+        channel = self._house.catalog.channels.get(claim.channel)
+        shelf(channel, verified.ecosystem, observed.package)
+        if claim.force and not channel.overwrite:
+            raise OverwriteForbidden(claim.channel)
+        outcome = self._claim(verified, claim, principal, history or History())
+        if isinstance(outcome, Artifact):
+            return Receipt(artifact=outcome, created=False, serial=outcome.serial)
+        try:
+            change = self._place_and_commit(channel, outcome, verified, stage)
+        except BaseException:
+            # Nothing names the bytes yet: take them away, then free the name, in that order.
+            self._withdraw(channel, outcome, verified)
+            raise
+        self._house.wake.poke("wake")
+        return Receipt(
+            artifact=change.artifacts[0], created=True, serial=change.serial, awaited=change.awaited
+        )
+
+    def inspect(self, claim: Claim, stage: Stage) -> Observed:
+        """Open the staged archive in a child and return what it says."""
+        settings = self._house.settings
+        limits = Limits(scan_bytes=settings.scan_bytes, now_us=self._house.catalog.clock())
+        return self._inspector.inspect(claim.ecosystem, str(stage.path), claim, limits)
+
+    def _claim(
+        self, verified: Verified, claim: Claim, principal: Principal, history: History
+    ) -> Ticket | Artifact:
+        """Claim the name; wait for somebody who is uploading the same bytes right now."""
+        settings = self._house.settings
+        deadline = time.monotonic() + settings.publish_wait_s
+        while True:
+            outcome = self._house.catalog.artifacts.claim(
+                verified,
+                by=principal.name,
+                token=f"{self.instance}:{uuid.uuid4().hex}",
+                lease_s=settings.lease_s,
+                overwrite=claim.force,
+                uploaded_us=history.uploaded_us,
+                imported=history.imported,
+            )
+            if isinstance(outcome, Ticket):
+                return outcome
+            if isinstance(outcome, Same):
+                return outcome.artifact
+            self._wait_for(outcome, deadline, verified.path)
+
+    def _wait_for(self, rival: InFlight, deadline: float, path: str) -> None:
+        reap(self._house, self.instance)
+        while (row := self._house.catalog.artifacts.get(rival.id)) is not None and row.state == "pending":
+            if time.monotonic() > deadline:
+                raise Busy(f"{path} is being uploaded by somebody else right now; try again in a moment")
+            time.sleep(0.02)
+
+    def _place_and_commit(self, channel: Channel, ticket: Ticket, verified: Verified, stage: Stage) -> Change:
+        house, rules = self._house, FORMATS[verified.ecosystem]
+        if ticket.replaces:
+            # Other bytes lie at the path: the indexer renames ours over them under the area's lock.
+            waiting = f"incoming/replace.{ticket.id}"
+            house.tree.put(waiting, stage.path, when=When.ABSENT)
+            house.tree.flush()
+            return house.catalog.artifacts.commit(
+                ticket, rules, staged=waiting, grace_s=house.settings.delete_grace_s
+            )
+        place(house, channel, verified.path, verified.observed.sidecars, stage, verified.digests)
+        # The commit: before it nothing names the file, a crash leaves a pending row for the reaper;
+        # after it the upload is real, and a crash loses nothing.
+        return house.catalog.artifacts.commit(ticket, rules)
+
+    def _withdraw(self, channel: Channel, ticket: Ticket, verified: Verified) -> None:
+        row = self._house.catalog.artifacts.get(ticket.id)
+        if row is None or row.state != "pending":
+            return
+        if not ticket.replaces:
+            _unplace(self._house, channel, verified.path, verified.observed.sidecars)
+        self._house.catalog.artifacts.release(ticket.id, ticket.token)
+
+
+def place(
+    house: House, channel: Channel, path: str, sidecars: Mapping[str, bytes], stage: Stage, digests: Digests
+) -> None:
+    """Put sidecars, then the artifact, at their final paths, create-only and durable.
+
+    The caller holds the name (a pending row), so whatever lies at the path already is an orphan of a crash:
+    the same bytes are kept, other bytes are moved aside.
+    """
+    root = channel_root(channel)
+    for suffix, body in sidecars.items():
+        house.tree.put(f"{root}/{path}{suffix}", body, when=When.ALWAYS)
+    try:
+        house.tree.put(f"{root}/{path}", stage.path, when=When.ABSENT)
+    except Occupied:
+        if _sha256(house, f"{root}/{path}") != digests.sha256:
+            house.tree.move(f"{root}/{path}", f"incoming/orphan.{uuid.uuid4().hex}")
+            house.tree.put(f"{root}/{path}", stage.path, when=When.ABSENT)
+    house.tree.flush()
+
+
+def _unplace(house: House, channel: Channel, path: str, sidecars: Mapping[str, bytes]) -> None:
+    root = channel_root(channel)
+    for name in (path, *(path + suffix for suffix in sidecars)):
+        house.tree.remove(f"{root}/{name}")
+    house.tree.flush()
+
+
+def _sha256(house: House, path: str) -> str | None:
+    try:
+        with house.tree.open(path) as file:
+            return digest(iter(lambda: file.read(_CHUNK), b"")).sha256
+    except FileNotFoundError:
+        return None
+
+
+def reap(house: House, instance: str) -> int:
+    """Finish or undo the uploads of processes that died.
+
+    A pending row whose holder is dead or whose lease is over: bytes there with the right hash, then commit;
+    else unlink, sync, and only then free the name.
+
+    Returns:
+        How many rows were taken care of.
+    """
+    count = 0
+    for artifact, token, over in house.catalog.artifacts.pending():
+        holder = token.partition(":")[0]
+        if not over and (holder == instance or house.locks.alive(holder)):
+            continue
+        mine = f"{instance}:{uuid.uuid4().hex}"
+        if not house.catalog.artifacts.take_over(artifact.id, token, mine, house.settings.lease_s):
+            continue
+        channel = house.catalog.channels.find(artifact.channel)
+        if channel is not None:
+            _finish_or_undo(house, channel, artifact, mine)
+        else:
+            house.catalog.artifacts.release(artifact.id, mine)
+        count += 1
+    if count:
+        house.wake.poke("wake")
+    return count
+
+
+def _finish_or_undo(house: House, channel: Channel, artifact: Artifact, token: str) -> None:
+    artifacts, rules = house.catalog.artifacts, FORMATS[artifact.ecosystem]
+    sidecars = artifacts.sidecars(artifact.id)
+    replaces = artifacts.live(artifact.channel, artifact.path) is not None
+    ticket = Ticket(
+        id=artifact.id, token=token, channel=artifact.channel, path=artifact.path, replaces=replaces
+    )
+    waiting = f"incoming/replace.{artifact.id}"
+    lies_at = waiting if replaces else f"{channel_root(channel)}/{artifact.path}"
+    if _sha256(house, lies_at) == artifact.sha256:
+        if not replaces:
+            for suffix, body in sidecars.items():
+                house.tree.put(f"{lies_at}{suffix}", body, when=When.ALWAYS)
+        house.tree.flush()
+        artifacts.commit(
+            ticket, rules, staged=waiting if replaces else None, grace_s=house.settings.delete_grace_s
+        )
+        return
+    if replaces:
+        house.tree.remove(waiting)
+        house.tree.flush()
+    else:
+        _unplace(house, channel, artifact.path, sidecars)
+    artifacts.release(artifact.id, token)
