@@ -15,8 +15,6 @@ from typing import Any, get_type_hints
 from packhouse.errors import BadSettings
 from packhouse.names import parse_channel
 
-_TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
-
 
 def _setting(default: Any, doc: str) -> Any:
     return field(default=default, metadata={"doc": doc})
@@ -123,7 +121,7 @@ def _from_file(path: Path) -> dict[str, Any]:
             )
         wanted = types[key]
         accepted = (int, float) if wanted is float else wanted
-        if not isinstance(value, accepted) or isinstance(value, bool) is not (wanted is bool):
+        if not isinstance(value, accepted) or isinstance(value, bool):  # in Python, True is an int
             raise BadSettings(
                 f"{path.name} sets {key} to {value!r}; a value of type {wanted.__name__} is expected"
             )
@@ -132,11 +130,8 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 def _parse(key: str, text: str, wanted: type) -> Any:
     try:
-        if wanted is bool:
-            lowered = text.lower()
-            return {**dict.fromkeys(_TRUE, True), **dict.fromkeys(_FALSE, False)}[lowered]
         return wanted(text)
-    except (KeyError, ValueError) as error:
+    except ValueError as error:
         raise BadSettings(
             f"PACKHOUSE_{key.upper()} is {text!r}; a value of type {wanted.__name__} is expected"
         ) from error

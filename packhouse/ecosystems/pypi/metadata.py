@@ -1,0 +1,185 @@
+"""METADATA and PKG-INFO: what they say, which of it is refused, which is stored with a warning.
+
+Source: the core metadata specification; `packaging.metadata` reads the fields, after caps on their length.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from packaging.metadata import InvalidMetadata, Metadata, RawMetadata, parse_email
+
+from packhouse.ecosystems.pypi.names import Distribution, parse_version, same_project
+from packhouse.model import Json
+
+MAX_LINE = 16 << 10
+"""Characters of one requirement or specifier: the parsers behind are given no more than that."""
+MAX_REQUIREMENTS = 5_000
+MAX_SUMMARY = 512
+MAX_DESCRIPTION = 256 << 10
+"""Characters of the description that are kept for the page."""
+
+_KEPT_TEXT, _KEPT_ITEMS = 8 << 10, MAX_REQUIREMENTS
+_MAX_WARNINGS = 20
+
+# Header name to the attribute of `packaging.metadata`. Clients resolve by these, so a broken one is refused.
+_STRICT = {
+    "metadata-version": "metadata_version",
+    "name": "name",
+    "version": "version",
+    "requires-python": "requires_python",
+    "requires-dist": "requires_dist",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoreMetadata:
+    """One parsed METADATA or PKG-INFO.
+
+    Attributes:
+        name: as the file spells it; empty where `fatal` says why.
+        version: as the file spells it.
+        requires_python: None where there is none, or where it is not a PEP 440 specifier.
+        fields: everything recognised, with long values cut, for pages.
+        fatal: why the file cannot be this project at this version; never overlooked.
+        problems: rules broken by the content; an import may overlook them.
+        warnings: oddities that nobody need refuse.
+    """
+
+    name: str
+    version: str
+    requires_python: str | None
+    summary: str
+    fields: Mapping[str, Json]
+    fatal: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def parse_metadata(data: bytes, distribution: Distribution, *, source: str) -> CoreMetadata:
+    """Return what `data` says and how well that agrees with the rules and with the file name.
+
+    Args:
+        data: the whole file, at most `Limits.member_bytes`.
+        distribution: what the file name said.
+        source: `METADATA` or `PKG-INFO`, for the sentences.
+    """
+    raw, unparsed = parse_email(data)
+    fields = dict(raw)
+    problems = [f"{source}: {problem}" for problem in _problems(raw, unparsed)]
+    fatal = [f"{source}: {reason}" for reason in _disagreements(raw, distribution)]
+    warnings = [f"{source}: {warning}" for warning in _warnings(raw, unparsed)]
+    if len(warnings) > _MAX_WARNINGS:
+        warnings[_MAX_WARNINGS:] = [f"{source}: and {len(warnings) - _MAX_WARNINGS} more"]
+    specifier = raw.get("requires_python") or None
+    if specifier is not None and _error(raw, "requires_python"):
+        specifier = None
+    return CoreMetadata(
+        name=raw.get("name", ""),
+        version=raw.get("version", ""),
+        requires_python=specifier,
+        summary=" ".join(_kept(raw.get("summary", ""), MAX_SUMMARY).split()),
+        fields={
+            key: _kept(value, MAX_DESCRIPTION if key == "description" else _KEPT_TEXT)
+            for key, value in sorted(fields.items())
+        },
+        fatal=tuple(fatal),
+        problems=tuple(problems),
+        warnings=tuple(warnings),
+    )
+
+
+def _disagreements(raw: RawMetadata, distribution: Distribution) -> Iterator[str]:
+    """File name and content must name one project and one version, or an index would lie about one of them."""
+    name, version = raw.get("name"), raw.get("version")
+    if not name:
+        yield "it has no single Name"
+    elif not same_project(name, distribution.project):
+        yield f"its Name is {name[:80]!r}, but the file name says {distribution.project}"
+    if not version:
+        yield "it has no single Version"
+    elif parse_version(version.strip()) != distribution.version:
+        yield f"its Version is {version[:80]!r}, but the file name says {distribution.version}"
+
+
+def _problems(raw: RawMetadata, unparsed: Mapping[str, list[str]]) -> Iterator[str]:
+    for header, attribute in _STRICT.items():
+        if header in unparsed:
+            yield f"{header} is given twice or is not UTF-8"
+        elif attribute in raw or attribute == "metadata_version":
+            error = _error(raw, attribute)
+            if error:
+                yield error
+
+
+def _error(raw: RawMetadata, attribute: str) -> str | None:
+    """Return why one strict field is refused, or None."""
+    value: Any = raw.get(attribute)
+    lines = value if isinstance(value, list) else [value or ""]
+    header = attribute.replace("_", "-")
+    if len(lines) > MAX_REQUIREMENTS:
+        return f"it has {len(lines)} {header} lines, at most {MAX_REQUIREMENTS} are allowed"
+    if any(len(line) > MAX_LINE for line in lines):
+        return f"a {header} line is longer than {MAX_LINE} characters"
+    if attribute == "metadata_version":
+        return _version_error(str(value or ""))
+    if attribute == "requires_python" and not str(value).strip():
+        return None  # an empty specifier allows every Python
+    try:
+        getattr(Metadata.from_raw({attribute: value}, validate=False), attribute)  # type: ignore[misc]
+    except InvalidMetadata as error:
+        cause = error.__cause__ or error
+        return _kept(f"{header} is not valid: {str(cause).splitlines()[0]}", 300)
+    except RecursionError:
+        return f"a {header} line is nested too deeply"
+    return None
+
+
+def _version_error(text: str) -> str | None:
+    """Judge Metadata-Version: "consumers ... MUST fail if the major version is greater than they support"."""
+    major, dot, minor = text.strip().partition(".")
+    if not (dot and major.isdecimal() and minor.isdecimal() and text.isascii() and len(text) < 10):
+        return f"metadata-version is {text[:20]!r}, expected something like 2.4"
+    if int(major) > 2:
+        return f"metadata-version is {text}, and only 1.x and 2.x are known"
+    return None
+
+
+def _warnings(raw: RawMetadata, unparsed: Mapping[str, list[str]]) -> Iterator[str]:
+    if raw.get("metadata_version") == "2.0":
+        yield "Metadata-Version 2.0 was never adopted"
+    if raw.get("license") and raw.get("license_expression"):
+        yield "it has both License and License-Expression; the latter is meant to replace the former"
+    if len(raw.get("summary", "")) > MAX_SUMMARY:
+        yield f"its Summary is longer than {MAX_SUMMARY} characters"
+    for requirement in raw.get("requires_dist", ())[:MAX_REQUIREMENTS]:
+        if "@" in requirement.split(";", 1)[0]:
+            yield f"it depends on a direct URL: {_kept(requirement, 200)}"
+    for header in sorted(set(unparsed) - _STRICT.keys()):
+        yield f"the field {_kept(header, 80)!r} is unknown, given twice or not UTF-8"
+    # What `packaging` refuses and clients do not need: stored, and shown.
+    lax: dict[str, Any] = {
+        key: value for key, value in raw.items() if key not in _STRICT.values() or key == "metadata_version"
+    }
+    lax |= {"name": "x", "version": "0"}
+    try:
+        Metadata.from_raw(lax, validate=True)  # type: ignore[arg-type]
+    except ExceptionGroup as group:
+        for error in sorted(_leaves(group), key=str):
+            if error.field != "metadata-version":
+                yield _kept(" ".join(str(error).split()), 300)
+
+
+def _leaves(group: ExceptionGroup[Exception]) -> Iterator[InvalidMetadata]:
+    for error in group.exceptions:
+        if isinstance(error, InvalidMetadata):
+            yield error
+
+
+def _kept(value: Any, limit: int) -> Any:
+    """Return a JSON value with long texts and long lists cut, and without NUL (PostgreSQL stores none)."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd")[:limit]
+    if isinstance(value, list):
+        return [_kept(item, limit) for item in value[:_KEPT_ITEMS]]
+    return {_kept(key, limit): _kept(item, limit) for key, item in list(value.items())[:_KEPT_ITEMS]}

@@ -1,0 +1,113 @@
+"""The catalog's file: durable settings, migrations under a lock, one view for readers."""
+
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+from sqlalchemy import text
+
+from packhouse.catalog import Catalog
+from packhouse.catalog.engine import migrate, open_engine, reading, writing
+from packhouse.catalog.schema import metadata
+from packhouse.errors import Busy, NotAPackhouse, Unavailable
+
+
+def test_commits_survive_a_power_cut(tmp_path):
+    """With synchronous=NORMAL a power cut loses acknowledged commits."""
+    engine = open_engine(tmp_path / "c.sqlite")
+    with reading(engine) as connection:
+        assert connection.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
+        assert connection.execute(text("PRAGMA synchronous")).scalar_one() == 2  # FULL
+        assert connection.execute(text("PRAGMA foreign_keys")).scalar_one() == 1
+    engine.dispose()
+
+
+def test_the_migrations_make_exactly_the_schema(tmp_path):
+    engine = open_engine(tmp_path / "c.sqlite")
+    migrate(engine)
+    plain = open_engine(tmp_path / "plain.sqlite")
+    with writing(plain) as connection:
+        metadata.create_all(connection)
+
+    def shape(path):
+        rows = (
+            sqlite3.connect(path)
+            .execute("SELECT type, name, tbl_name FROM sqlite_master ORDER BY 1, 2")
+            .fetchall()
+        )
+        columns = {
+            name: sorted(sqlite3.connect(path).execute(f"PRAGMA table_info('{name}')").fetchall())
+            for kind, name, _ in rows
+            if kind == "table"
+        }
+        return [row for row in rows if "alembic" not in row[1]], {
+            k: v for k, v in columns.items() if "alembic" not in k
+        }
+
+    assert shape(tmp_path / "c.sqlite") == shape(tmp_path / "plain.sqlite")
+    engine.dispose()
+    plain.dispose()
+
+
+def test_three_processes_may_start_at_once(tmp_path):
+    code = f"from packhouse.catalog import Catalog; from pathlib import Path; Catalog(Path({str(tmp_path / 'c.sqlite')!r})).close()"
+    started = [
+        subprocess.Popen([sys.executable, "-W", "error", "-c", code], stderr=subprocess.PIPE)
+        for _ in range(3)
+    ]
+
+    assert [(process.communicate()[1], process.returncode) for process in started] == [(b"", 0)] * 3
+
+
+def test_a_newer_catalog_is_left_alone(tmp_path):
+    path = tmp_path / "c.sqlite"
+    Catalog(path).close()
+    with sqlite3.connect(path) as raw:
+        raw.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    with pytest.raises(NotAPackhouse, match="start the newer Packhouse"):
+        Catalog(path)
+
+
+def test_a_failed_transaction_leaves_nothing(tmp_path):
+    catalog = Catalog(tmp_path / "c.sqlite")
+    engine = catalog._engine
+    with pytest.raises(RuntimeError), writing(engine) as connection:
+        connection.execute(text("INSERT INTO counters VALUES ('x', 1)"))
+        raise RuntimeError
+    with reading(engine) as connection:
+        assert connection.execute(text("SELECT count(*) FROM counters")).scalar_one() == 0
+    catalog.close()
+
+
+def test_a_locked_catalog_is_busy_not_broken(tmp_path):
+    catalog = Catalog(tmp_path / "c.sqlite")
+    other = sqlite3.connect(tmp_path / "c.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with reading(catalog._engine) as connection:
+        connection.exec_driver_sql("PRAGMA busy_timeout=1")
+    with pytest.raises(Busy, match="try again"), writing(catalog._engine):
+        pass
+    other.close()
+    catalog.close()
+
+
+def test_a_damaged_catalog_is_unavailable(tmp_path):
+    path = tmp_path / "c.sqlite"
+    path.write_bytes(b"this is no database" * 100)
+
+    with pytest.raises(Unavailable, match="packhouse doctor"):
+        Catalog(path)
+
+
+def test_a_sound_catalog_says_ok(tmp_path):
+    catalog = Catalog(tmp_path / "c.sqlite")
+    assert catalog.check() == "ok"
+    catalog.close()
+
+
+def test_integers_past_64_bits_are_read_back(tmp_path):
+    engine = open_engine(tmp_path / "c.sqlite")
+    assert engine.dialect._json_deserializer("[1e400]") == [float("inf")]
+    engine.dispose()
