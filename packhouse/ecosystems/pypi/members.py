@@ -1,5 +1,6 @@
 """Member paths of zips and tars: what is refused, whatever the archive around them."""
 
+import tarfile
 import unicodedata
 from collections.abc import Iterable
 
@@ -8,24 +9,22 @@ RATIO, RATIO_FLOOR = 50, 64 << 20
 
 MAX_PATH = 1024
 
+
 def unsafe_path(path: str) -> str | None:
     """Return why a member path is refused, or None.
 
     Allowed is a relative path of plain segments; a trailing slash marks a directory.
     """
-    if not path or len(path) > MAX_PATH:
-        return f"is empty or longer than {MAX_PATH} characters"
-    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in path):
-        return "contains control characters"
-    if any("\ud800" <= character <= "\udfff" for character in path):
-        return "is not UTF-8"
-    if "\\" in path:
-        return "contains a backslash"
-    if path.startswith("/") or path[1:2] == ":":
-        return "is absolute"
-    if any(segment in ("", ".", "..") for segment in path.removesuffix("/").split("/")):
-        return "has an empty, . or .. segment"
-    return None
+    segments = path.removesuffix("/").split("/")
+    reasons = (
+        (not path or len(path) > MAX_PATH, f"is empty or longer than {MAX_PATH} characters"),
+        (any(character < " " or character == "\x7f" for character in path), "contains control characters"),
+        (any("\ud800" <= character <= "\udfff" for character in path), "is not UTF-8"),
+        ("\\" in path, "contains a backslash"),
+        (path.startswith("/") or path[1:2] == ":", "is absolute"),
+        (any(segment in ("", ".", "..") for segment in segments), "has an empty, . or .. segment"),
+    )
+    return next((reason for broken, reason in reasons if broken), None)
 
 
 def colliding_paths(paths: Iterable[str]) -> str | None:
@@ -53,3 +52,12 @@ def colliding_paths(paths: Iterable[str]) -> str | None:
 
 def _fold(path: str) -> str:
     return path.lower() if path.isascii() else unicodedata.normalize("NFC", path).casefold()
+
+
+def looks_like_tar(block: bytes) -> bool:
+    """Whether the first 512 bytes are a tar header with a right checksum."""
+    try:
+        tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True

@@ -114,25 +114,25 @@ def _problems(raw: RawMetadata, unparsed: Mapping[str, list[str]]) -> Iterator[s
 
 def _error(raw: RawMetadata, attribute: str) -> str | None:
     """Return why one strict field is refused, or None."""
-    value: Any = raw.get(attribute)
-    lines = value if isinstance(value, list) else [value or ""]
+    value: Any = raw.get(attribute) or ""
+    lines: list[str] = value if isinstance(value, list) else [value]
     header = attribute.replace("_", "-")
     if len(lines) > MAX_REQUIREMENTS:
         return f"it has {len(lines)} {header} lines, at most {MAX_REQUIREMENTS} are allowed"
     if any(len(line) > MAX_LINE for line in lines):
         return f"a {header} line is longer than {MAX_LINE} characters"
     if attribute == "metadata_version":
-        return _version_error(str(value or ""))
-    if attribute == "requires_python" and not str(value).strip():
-        return None  # an empty specifier allows every Python
+        return _version_error(value)
+    reason = None
     try:
-        getattr(Metadata.from_raw({attribute: value}, validate=False), attribute)  # type: ignore[misc]
+        # An empty specifier allows every Python: clients send and store `Requires-Python:` like that.
+        if value or attribute != "requires_python":
+            getattr(Metadata.from_raw({attribute: value}, validate=False), attribute)  # type: ignore[misc]
     except InvalidMetadata as error:
-        cause = error.__cause__ or error
-        return _kept(f"{header} is not valid: {str(cause).splitlines()[0]}", 300)
+        reason = f"{header} is not valid: {str(error.__cause__ or error).splitlines()[0][:200]}"
     except RecursionError:
-        return f"a {header} line is nested too deeply"
-    return None
+        reason = f"a {header} line is nested too deeply"
+    return reason
 
 
 def _version_error(text: str) -> str | None:
@@ -166,7 +166,8 @@ def _warnings(raw: RawMetadata, unparsed: Mapping[str, list[str]]) -> Iterator[s
         Metadata.from_raw(lax, validate=True)  # type: ignore[arg-type]
     except ExceptionGroup as group:
         for error in sorted(_leaves(group), key=str):
-            if error.field != "metadata-version":
+            # setuptools wrote License-File under Metadata 2.1 for years: no news to anybody
+            if error.field not in ("metadata-version", "license-file"):
                 yield _kept(" ".join(str(error).split()), 300)
 
 

@@ -90,7 +90,9 @@ def _wheel(filename: Filename) -> Distribution:
             raise BadName(kind, filename, f"{part!r} is not a set of tags such as py3 or cp311.cp312")
         count *= part.count(".") + 1
     if count > MAX_TAGS:
-        raise BadName(kind, filename, f"its tags expand to {count} combinations, at most {MAX_TAGS} are allowed")
+        raise BadName(
+            kind, filename, f"its tags expand to {count} combinations, at most {MAX_TAGS} are allowed"
+        )
     project = parse_project(parts[0])
     try:
         _, version, _, tags = parse_wheel_filename(filename)
@@ -135,14 +137,13 @@ def _rule(error: ValueError) -> str:
     return str(error).split(": '", 1)[0]
 
 
-def _spelling(filename: str, parts: tuple[str, str], project: ProjectName, version: Version) -> tuple[str, ...]:
+def _spelling(
+    filename: str, parts: tuple[str, str], project: ProjectName, version: Version
+) -> tuple[str, ...]:
     wanted = (project.replace("-", "_"), str(version))
     if parts == wanted:
         return ()
-    return (
-        f"the file name is not normalised: {filename} would be spelled "
-        f"{'-'.join(wanted)}… today; older tools wrote it like this",
-    )
+    return (f"the file name is not normalised: today's tools would begin {filename} with {'-'.join(wanted)}",)
 
 
 @lru_cache(maxsize=65_536)

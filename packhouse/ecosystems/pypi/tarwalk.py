@@ -125,26 +125,8 @@ class TarReader:
         """
         members: list[TarMember] = []
         kept: dict[str, bytes] = {}
-        headers: dict[str, str] = {}
-        while True:
-            block = self._take(_BLOCK)
-            if not block.strip(b"\0"):
-                if headers:
-                    raise self._bad("its last extended header belongs to no member")
-                self._finish()
-                break
-            info = self._header(block)
-            if info.type in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE):
-                self._extended(info, headers)
-                continue
-            if info.type in (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK):
-                key = "path" if info.type == tarfile.GNUTYPE_LONGNAME else "linkpath"
-                if key in headers:
-                    raise self._bad("a member has two long names")
-                headers[key] = self._text(self._payload(info)).split("\0", 1)[0]
-                continue
-            member = self._member(info, headers)
-            headers = {}
+        while (entry := self._next()) is not None:
+            info, member = entry
             members.append(member)
             if len(members) > self._limits.members:
                 raise self._bad(f"it has more than {self._limits.members} members")
@@ -159,6 +141,25 @@ class TarReader:
                 break
         self._judge(members)
         return members, kept
+
+    def _next(self) -> tuple[tarfile.TarInfo, TarMember] | None:
+        """Read headers up to and including the next member's own; None at the end mark."""
+        headers: dict[str, str] = {}
+        while (block := self._take(_BLOCK)).strip(b"\0"):
+            info = self._header(block)
+            if info.type in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE):
+                self._extended(info, headers)
+            elif info.type in (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK):
+                key = "path" if info.type == tarfile.GNUTYPE_LONGNAME else "linkpath"
+                if key in headers:
+                    raise self._bad("a member has two long names")
+                headers[key] = self._text(self._payload(info)).split("\0", 1)[0]
+            else:
+                return info, self._member(info, headers)
+        if headers:
+            raise self._bad("its last extended header belongs to no member")
+        self._finish()
+        return None
 
     def _header(self, block: bytes) -> tarfile.TarInfo:
         try:
@@ -183,7 +184,7 @@ class TarReader:
             raise self._bad("a member name is not UTF-8") from None
 
     def _extended(self, info: tarfile.TarInfo, headers: dict[str, str]) -> None:
-        """Take the records of a pax header: `<length> <keyword>=<value>\\n`."""
+        """Take the records of a pax header: length, space, keyword, `=`, value, newline."""
         data, at = self._payload(info), 0
         while at < len(data):
             length, space, _ = data[at : at + 12].partition(b" ")
@@ -196,7 +197,9 @@ class TarReader:
             if name in ("path", "linkpath", "size") or name.startswith("GNU.sparse"):
                 # A global header would rename or resize every member; readers differ in whether it does.
                 if info.type == tarfile.XGLTYPE or name in headers or name.startswith("GNU.sparse"):
-                    raise self._bad(f"its pax header sets {name} in a way that readers understand differently")
+                    raise self._bad(
+                        f"its pax header sets {name} in a way that readers understand differently"
+                    )
                 headers[name] = self._text(value)
 
     def _member(self, info: tarfile.TarInfo, headers: dict[str, str]) -> TarMember:

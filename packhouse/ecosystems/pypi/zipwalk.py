@@ -9,21 +9,24 @@ Source: PKWARE APPNOTE 6.3.10; the differential cases that PyPI refuses on uploa
 
 import stat
 import struct
-import tarfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import BinaryIO
 
 from packhouse.ecosystems import Limits
-from packhouse.ecosystems.pypi.members import RATIO, RATIO_FLOOR, colliding_paths, unsafe_path
+from packhouse.ecosystems.pypi.members import (
+    RATIO,
+    RATIO_FLOOR,
+    colliding_paths,
+    looks_like_tar,
+    unsafe_path,
+)
 from packhouse.errors import BadArchive
 
 MAX_DIRECTORY = 32 << 20
 """Bytes of central directory: 200 000 entries are 17 MB and 1.2 s of parsing."""
 
-_CHUNK = 1 << 20
 _EOCD, _EOCD64, _LOCATOR = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
 _CENTRAL, _LOCAL, _DESCRIPTOR = b"PK\x01\x02", b"PK\x03\x04", b"PK\x07\x08"
 _MAX16, _MAX32 = 0xFFFF, 0xFFFFFFFF
@@ -65,8 +68,8 @@ class Layout:
     warnings: tuple[str, ...]
 
 
-class ZipReader:
-    """Reads one zip strictly; every oddity is a `BadArchive` that names the reason."""
+class ZipWalker:
+    """Walks the records of one zip; every oddity is a `BadArchive` that names the reason."""
 
     def __init__(self, file: BinaryIO, filename: str, limits: Limits) -> None:
         self._file, self._filename, self._limits = file, filename, limits
@@ -103,11 +106,10 @@ class ZipReader:
         total = sum(member.size for member in checked)
         if total > RATIO_FLOOR and total > RATIO * self._size:
             raise self._bad(f"it unpacks to {total} bytes, more than {RATIO} times its size")
-        warnings = ()
+        warnings: tuple[str, ...] = ()
         if streamed:
             warnings = (
-                f"{streamed} members carry their size after their data (data descriptors), which some readers "
-                "of zip streams cannot follow",
+                f"{streamed} members carry their size after their data, which not every reader can follow",
             )
         return Layout(members=tuple(checked), warnings=warnings)
 
@@ -296,7 +298,7 @@ class ZipReader:
             raise self._bad(f"the local header of {path} gives other sizes or another checksum")
         if member.method == 0 and member.size != member.compressed:
             raise self._bad(f"{path} is stored, yet its two sizes differ")
-        return member.header + 30 + name_length + extra_length
+        return member.header + 30 + len(rest)
 
     def _descriptor(self, member: Member, at: int, gap: int) -> None:
         if member.method == 0 and member.size:
@@ -320,68 +322,6 @@ class ZipReader:
         for member in members:
             if member.directory and member.size:
                 raise self._bad(f"the directory {member.path} carries data")
-
-    # --- content ---
-
-    def stream(self, member: Member) -> Iterator[bytes]:
-        """Yield the bytes of one member in chunks of at most 1 MiB, its size and checksum verified at the end.
-
-        Raises:
-            BadArchive: the bytes do not inflate to exactly the size and checksum that its entry gives.
-        """
-        inflate = zlib.decompressobj(-15) if member.method == 8 else None
-        left, crc, size = member.compressed, 0, 0
-        self._file.seek(member.data)
-        while True:
-            data = b""
-            if inflate is not None and inflate.unconsumed_tail:
-                data = inflate.unconsumed_tail
-            elif left:
-                position = member.data + member.compressed - left
-                self._file.seek(position)  # another member may have been read in between
-                data = self._file.read(min(left, _CHUNK))
-                left -= len(data)
-                if not data:
-                    raise self._bad("the zip is cut short")
-            if inflate is not None:
-                try:
-                    data = inflate.decompress(data, _CHUNK)
-                except zlib.error as error:
-                    raise self._bad(f"{member.path} does not decompress ({error})") from error
-            size += len(data)
-            if size > member.size:
-                raise self._bad(f"{member.path} unpacks to more than the {member.size} bytes it claims")
-            crc = zlib.crc32(data, crc)
-            if data:
-                yield data
-            if inflate is not None and (inflate.eof or inflate.unused_data):
-                break
-            if not left and not data:
-                break
-        if inflate is not None and (not inflate.eof or inflate.unused_data or left):
-            raise self._bad(f"the compressed data of {member.path} does not end where its entry says")
-        if size != member.size or crc != member.crc:
-            raise self._bad(f"{member.path} does not have the size and checksum that its entry gives")
-
-    def read(self, member: Member) -> bytes:
-        """Return one small member whole.
-
-        Raises:
-            BadArchive: it is larger than `Limits.member_bytes`, or not what its entry says.
-        """
-        if member.size > self._limits.member_bytes:
-            limit = self._limits.member_bytes
-            raise self._bad(f"{member.path} is {member.size} bytes, at most {limit} are allowed")
-        return b"".join(self.stream(member))
-
-
-def looks_like_tar(block: bytes) -> bool:
-    """Whether the first 512 bytes are a tar header with a right checksum."""
-    try:
-        tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-    except tarfile.HeaderError:
-        return False
-    return True
 
 
 def looks_like_zip(file: BinaryIO) -> bool:

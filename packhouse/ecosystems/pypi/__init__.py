@@ -1,0 +1,55 @@
+"""Python packages: wheels and sdists, the simple API in HTML and JSON."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from packhouse.ecosystems import Limits, PackageView, Pages, Records
+from packhouse.ecosystems.pypi import inspect, names, pages, view
+from packhouse.model import Area, Artifact, Claim, Ecosystem, Observed
+
+__all__ = ["PYPI"]
+
+LAG_S = 5.0
+"""How long lists may lag behind whose members did not change: only serials in them did."""
+
+
+class _Pypi:
+    """The Python ecosystem as a `Format`."""
+
+    ecosystem = Ecosystem.PYPI
+
+    def recognises(self, filename: str) -> bool:
+        return names.recognises(filename)
+
+    def place(self, claim: Claim) -> tuple[str, str]:
+        distribution = names.parse_distribution(claim.filename)
+        return distribution.project, f"{distribution.directory}/{distribution.filename}"
+
+    def inspect(self, path: Path, claim: Claim, limits: Limits) -> Observed:
+        return inspect.inspect(path, claim, limits)
+
+    def newest(self, versions: Iterable[str]) -> str:
+        return names.newest(versions)
+
+    def areas(self, artifact: Artifact, *, first_or_last: bool) -> Mapping[Area, float]:
+        channel, project = artifact.channel, artifact.package
+        lag = 0.0 if first_or_last else LAG_S
+        return {
+            Area(channel, "pypi", "index", project): 0.0,
+            Area(channel, "pypi", "page", project): 0.0,
+            Area(channel, "pypi", "root"): lag,
+            Area(channel, "", "channel"): lag,
+        }
+
+    def birth(self, channel: str) -> Sequence[Area]:
+        return (Area(channel, "pypi", "root"), Area(channel, "", "channel"))
+
+    def render(self, area: Area, records: Records) -> Pages:
+        return pages.render(area, records)
+
+    def view(self, package: str, records: Records) -> PackageView | None:
+        return view.view(package, records)
+
+
+PYPI = _Pypi()
+"""The Python ecosystem."""
