@@ -1,0 +1,137 @@
+"""Records to pages: a JSON listing per product, the list of products, and what people see.
+
+The listing of a product (`products/<product>/index.json`):
+
+    {"product": "tool", "latest": "1.1", "serial": 7,
+     "versions": {"1.1": [{"name": "tool.tar.gz", "url": "../tool/1.1/tool.tar.gz", "size": 12,
+                           "sha256": "...", "upload-time": "2026-01-01T00:00:00.000000Z"}], ...}}
+
+Versions come newest first, files by name; URLs are relative to the listing.
+"""
+
+from collections.abc import Sequence
+from urllib.parse import quote
+
+import orjson
+
+from packhouse.ecosystems import PackageView, Page, Pages, Records, Section
+from packhouse.ecosystems.generic.names import in_order, newest
+from packhouse.model import Area, Artifact, Ecosystem, Json
+
+MAX_FILES_SHOWN = 500
+
+
+def render(area: Area, records: Records) -> Pages:
+    """Render one area of kind `index` (key: a product in lower case) or `root`.
+
+    A product without a live file has no listing.
+    """
+    if area.kind == "root":
+        return Pages(leaves=(_root(records),))
+    artifacts = list(records.live(Ecosystem.GENERIC, package=area.key))
+    if not artifacts:
+        return Pages()
+    body = listing(area.key, artifacts)
+    spellings = sorted({area.key, *(str(artifact.record["name"]) for artifact in artifacts)})
+    return Pages(leaves=tuple(Page(f"products/{name}/index.json", body) for name in spellings))
+
+
+def by_version(artifacts: Sequence[Artifact]) -> dict[str, list[Artifact]]:
+    """Return version to its files by path, newest version first."""
+    versions: dict[str, list[Artifact]] = {
+        version: [] for version in reversed(in_order(artifact.version for artifact in artifacts))
+    }
+    for artifact in sorted(artifacts, key=lambda artifact: artifact.path):
+        versions[artifact.version].append(artifact)
+    return versions
+
+
+def listing(product: str, artifacts: Sequence[Artifact]) -> bytes:
+    """Render the listing of one product with n >= 1 live files."""
+    versions = by_version(artifacts)
+    return orjson.dumps(
+        {
+            "product": product,
+            "latest": newest(versions),
+            "serial": max(artifact.serial for artifact in artifacts),
+            "versions": {
+                version: [_file(artifact) for artifact in files] for version, files in versions.items()
+            },
+        },
+        option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE,
+    )
+
+
+def _file(artifact: Artifact) -> dict[str, Json]:
+    below = artifact.path.removeprefix("products/")
+    return {
+        "name": artifact.filename,
+        "url": f"../{quote(below, safe='/+!')}",
+        "size": artifact.size,
+        "sha256": artifact.sha256,
+        "upload-time": _moment(artifact),
+    }
+
+
+def _moment(artifact: Artifact) -> str:
+    return artifact.uploaded.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _root(records: Records) -> Page:
+    products = [
+        {
+            "product": package.name,
+            "url": f"{quote(package.name, safe='+!')}/index.json",
+            "latest": package.latest,
+            "files": package.files,
+            "serial": package.serial,
+        }
+        for package in sorted(records.packages(Ecosystem.GENERIC), key=lambda package: package.name)
+    ]
+    body = orjson.dumps({"products": products}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return Page("products/index.json", body)
+
+
+def view(package: str, records: Records) -> PackageView | None:
+    """Return the page of a product, or None when it has no live file."""
+    artifacts = list(records.live(Ecosystem.GENERIC, package=package))
+    if not artifacts:
+        return None
+    versions = by_version(artifacts)
+    latest = newest(versions)
+    first = versions[latest][0]
+    shown = [artifact for files in versions.values() for artifact in files][:MAX_FILES_SHOWN]
+    rows: list[Sequence[str | tuple[str, str]]] = [
+        (
+            artifact.version,
+            (artifact.filename, f"../../{quote(artifact.path, safe='/+!')}"),
+            str(artifact.size),
+            _moment(artifact),
+            artifact.sha256,
+        )
+        for artifact in shown
+    ]
+    title = (
+        "Files" if len(shown) == len(artifacts) else f"Files (the newest {len(shown)} of {len(artifacts)})"
+    )
+    return PackageView(
+        ecosystem="generic",
+        name=str(first.record["name"]),
+        version=latest,
+        summary="",
+        install={"curl": f"curl --fail --location --remote-name {{channel}}/{quote(first.path, safe='/+!')}"},
+        facts=(
+            ("Released", _moment(first)[:10]),
+            ("Versions", str(len(versions))),
+            ("Files", str(len(artifacts))),
+        ),
+        links=(("Listing (JSON)", f"../../products/{quote(package, safe='+!')}/index.json"),),
+        sections=(
+            Section(
+                title=title,
+                head=("Version", "File", "Bytes", "Uploaded", "SHA-256"),
+                rows=rows,
+                anchor="files",
+            ),
+        ),
+    )
