@@ -4,7 +4,7 @@ Regeneration is level-triggered: a mark says "make this area right", not "do thi
 is a fresh value each time, so that a late worker never clears a newer mark.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import (
@@ -80,7 +80,7 @@ class Areas:
         with reading(self._engine) as connection:
             rows = connection.execute(
                 select(table.c.channel, table.c.ecosystem, table.c.kind, table.c.key)
-                .where(table.c.due_us <= self._clock())
+                .where(table.c.due_us <= self._now(connection))
                 .order_by(table.c.due_us, table.c.gen)
             ).all()
         return sorted((Area(*row) for row in rows), key=lambda area: order[area.kind])
@@ -128,33 +128,46 @@ class Areas:
             rows = connection.execute(select(table).where(table.c.channel == channel)).all()
         return {row.path: (Area.parse(row.area), Printed(row.sha256, row.size, row.mtime_s)) for row in rows}
 
+    def announce(self, area: Area, printed: Mapping[str, Printed], keep: Iterable[str] = ()) -> None:
+        """Note paths before anything is written to them, and take paths out of the trash.
+
+        A crash between the writing and `finish` then leaves no file that nobody knows of. An announced path has
+        mtime 0: nobody may believe that its bytes are there.
+        """
+        with writing(self._engine) as connection:
+            _record(connection, area, {path: Printed(p.sha256, p.size, 0) for path, p in printed.items()})
+            _untrash(connection, area.channel, keep)
+
     def record(self, area: Area, printed: Mapping[str, Printed]) -> None:
         """Note what was just written or removed; call it after the files are durable."""
         if not printed:
             return
-        table = schema.published
-        paths = list(printed)
         with writing(self._engine) as connection:
-            for start in range(0, len(paths), 500):
+            _record(connection, area, printed)
+
+    def finish(
+        self, area: Area, gen: int, *, printed: Mapping[str, Printed], drop: Mapping[str, float]
+    ) -> bool:
+        """End a publication in one transaction; call it after the files are durable.
+
+        Args:
+            area: what was published.
+            gen: the generation read before the rows.
+            printed: paths written or removed.
+            drop: content-addressed files nothing refers to any more: path to the seconds they stay.
+
+        Returns:
+            Whether the area is clean now (as of `clear`).
+        """
+        table = schema.published
+        with writing(self._engine) as connection:
+            _record(connection, area, printed)
+            for part in _parts(drop):
                 connection.execute(
-                    delete(table).where(
-                        table.c.channel == area.channel, table.c.path.in_(paths[start : start + 500])
-                    )
+                    delete(table).where(table.c.channel == area.channel, table.c.path.in_(part))
                 )
-            connection.execute(
-                insert(table),
-                [
-                    {
-                        "channel": area.channel,
-                        "path": path,
-                        "area": str(area),
-                        "sha256": item.sha256,
-                        "size": item.size,
-                        "mtime_s": item.mtime_s,
-                    }
-                    for path, item in printed.items()
-                ],
-            )
+            discard(connection, area.channel, drop, self._clock())
+            return _clear(connection, area, gen)
 
     def clear(self, area: Area, gen: int) -> bool:
         """Say that `area` is published as of generation `gen`.
@@ -165,15 +178,7 @@ class Areas:
             Whether the area is clean now.
         """
         with writing(self._engine) as connection:
-            done = connection.execute(
-                delete(schema.dirty).where(_is(schema.dirty, area), schema.dirty.c.gen == gen)
-            )
-            known = connection.execute(
-                update(schema.areas).where(_is(schema.areas, area)).values(gen=gen)
-            ).rowcount
-            if not known:
-                connection.execute(insert(schema.areas).values(**area._asdict(), gen=gen))
-            return bool(done.rowcount)
+            return _clear(connection, area, gen)
 
     def unpublished(self, awaited: Mapping[Area, int]) -> set[Area]:
         """Return those of the awaited areas whose generation is not published yet."""
@@ -210,26 +215,26 @@ class Areas:
 
     def keep(self, channel: str, paths: Iterable[str]) -> None:
         """Take paths out of the trash: they are referred to again."""
-        wanted = list(paths)
-        table = schema.trash
         with writing(self._engine) as connection:
-            for start in range(0, len(wanted), 500):
-                connection.execute(
-                    delete(table).where(
-                        table.c.channel == channel, table.c.path.in_(wanted[start : start + 500])
-                    )
-                )
+            _untrash(connection, channel, paths)
 
     def discarded(self, channel: str | None = None, *, due: bool) -> list[tuple[str, str]]:
         """Return (channel, path) of files in the trash; with `due` only those whose grace is over."""
         table = schema.trash
         query = select(table.c.channel, table.c.path).order_by(table.c.channel, table.c.path)
-        if due:
-            query = query.where(table.c.due_us <= self._clock())
         if channel is not None:
             query = query.where(table.c.channel == channel)
         with reading(self._engine) as connection:
+            if due:
+                query = query.where(table.c.due_us <= self._now(connection))
             return [(row.channel, row.path) for row in connection.execute(query)]
+
+    def _now(self, connection: Connection) -> int:
+        """The later of the wall clock and the last server time: marks carry the latter (a clock set back)."""
+        clock = connection.execute(
+            select(schema.counters.c.value).where(schema.counters.c.name == "clock")
+        ).scalar_one_or_none()
+        return max(self._clock(), clock or 0)
 
 
 def discard(connection: Connection, channel: str, delays: Mapping[str, float], now_us: int) -> None:
@@ -239,6 +244,51 @@ def discard(connection: Connection, channel: str, delays: Mapping[str, float], n
         where = and_(schema.trash.c.channel == channel, schema.trash.c.path == path)
         connection.execute(delete(schema.trash).where(where))
         connection.execute(insert(schema.trash).values(channel=channel, path=path, due_us=due))
+
+
+def _parts(paths: Iterable[str]) -> Iterator[list[str]]:
+    """Cut paths into lists that one statement takes."""
+    wanted = list(paths)
+    for start in range(0, len(wanted), 500):
+        yield wanted[start : start + 500]
+
+
+def _record(connection: Connection, area: Area, printed: Mapping[str, Printed]) -> None:
+    table = schema.published
+    for part in _parts(printed):
+        connection.execute(delete(table).where(table.c.channel == area.channel, table.c.path.in_(part)))
+        connection.execute(
+            insert(table),
+            [
+                {
+                    "channel": area.channel,
+                    "path": path,
+                    "area": str(area),
+                    "sha256": printed[path].sha256,
+                    "size": printed[path].size,
+                    "mtime_s": printed[path].mtime_s,
+                }
+                for path in part
+            ],
+        )
+
+
+def _untrash(connection: Connection, channel: str, paths: Iterable[str]) -> None:
+    table = schema.trash
+    for part in _parts(paths):
+        connection.execute(delete(table).where(table.c.channel == channel, table.c.path.in_(part)))
+
+
+def _clear(connection: Connection, area: Area, gen: int) -> bool:
+    if gen == 0:  # it was clean and is published again: no mark to take away, no generation to note
+        return True
+    done = connection.execute(delete(schema.dirty).where(_is(schema.dirty, area), schema.dirty.c.gen == gen))
+    known = connection.execute(select(schema.areas.c.gen).where(_is(schema.areas, area))).scalar_one_or_none()
+    if known is None:
+        connection.execute(insert(schema.areas).values(**area._asdict(), gen=gen))
+    elif known < gen:
+        connection.execute(update(schema.areas).where(_is(schema.areas, area)).values(gen=gen))
+    return bool(done.rowcount)
 
 
 def _is(table: Table, area: Area) -> ColumnElement[bool]:

@@ -87,6 +87,9 @@ artifacts = Table(
     Index("ix_artifacts_filename", "channel", "filename"),
     Index("ix_artifacts_state", "state", sqlite_where=text("state = 'pending'"),
           postgresql_where=text("state = 'pending'")),
+    # The indexer asks before each publication for overwritten files that wait: nearly always none.
+    Index("ix_artifacts_staged", "channel", sqlite_where=text("staged IS NOT NULL"),
+          postgresql_where=text("staged IS NOT NULL")),
     sqlite_autoincrement=True,
 )  # fmt: skip
 
