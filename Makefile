@@ -1,0 +1,51 @@
+# Everything a developer runs. `make` alone explains. Needs make, Python 3.11 or later, and its venv module.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+PORT ?= 8080
+DATA ?= packhouse-data
+# Two workers: a test run must leave room for the nginx, daemon and indexer that the end-to-end tests start.
+JOBS ?= 2
+
+.PHONY: help install serve test lint bench soak clean
+
+help: ## explain the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@echo "  variables: PORT=$(PORT) DATA=$(DATA) (serve), JOBS=$(JOBS) (test), T=tests/test_x.py (test: only these)"
+
+install: $(STAMP) ## make .venv with everything: Packhouse itself (editable), test and lint tools, real clients
+
+# The stamp is inside the environment: removing one removes the other. It is older than pyproject.toml only
+# when a dependency may have changed.
+$(STAMP): pyproject.toml .ci/make-venv
+	.ci/make-venv $(VENV)
+	@touch $@
+
+serve: $(STAMP) ## daemon, indexer and nginx on http://localhost:$(PORT), data in $(DATA)
+	@exec $(BIN)/packhouse serve "$(DATA)" --port "$(PORT)"
+
+test: $(STAMP) ## all tests but the soak; a skip that .ci/allowed-skips.txt does not name fails
+	@rm -f $(VENV)/junit.xml
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --junitxml=$(VENV)/junit.xml $(T)
+	$(BIN)/python .ci/check_skips.py $(VENV)/junit.xml .ci/allowed-skips.txt
+
+lint: $(STAMP) ## ruff (rules and format) and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP) ## ratios against a peer measured in the same run
+	$(BIN)/python bench/run.py
+
+soak: $(STAMP) ## the long runs: kill -9 while uploading, again and again
+	$(BIN)/python -m pytest -m soak -n 0 --durations=10
+
+clean: ## remove the environment and every cache (never a data directory)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
