@@ -14,8 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from packhouse.webserver import ACCESS_LOG
+
 BIN = Path(sys.executable).parent
 KEY = re.compile(r"pkh-[0-9A-Za-z]{42}")
+LOG_LINE = re.compile(r'\S+ \S+ (\S+) "([^"]*)" (\d+)')
 SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
 
 
@@ -138,12 +141,16 @@ class Server:
         assert status == 200, (path, status, body[:300])
         return json.loads(body)
 
-    def fetched(self) -> list[str]:
-        """The paths that clients asked nginx for since the last call, from its access log."""
-        time.sleep(0.05)  # nginx writes the line after the client has its answer
-        lines = (self.data / "state" / "access.log").read_text().splitlines()
+    def fetched(self) -> list[tuple[str, str, int]]:
+        """What clients asked nginx for since the last call: (method, path, status), from its access log."""
+        mark = f"/main/mark-{time.monotonic_ns()}"
+        self.ask(mark)  # nginx writes lines after the answers: when this one is there, the others are
+        log = self.data / ACCESS_LOG
+        wait_until(lambda: mark in log.read_text(), what="nginx's log line")
+        lines = [line for line in log.read_text().splitlines() if "/main/mark-" not in line]
         fresh, self.seen = lines[self.seen :], len(lines)
-        return fresh
+        found = [LOG_LINE.match(line) for line in fresh]
+        return [(match[1], match[2], int(match[3])) for match in found if match is not None]
 
     def tail(self) -> str:
         """The end of the server's own log."""

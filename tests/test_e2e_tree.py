@@ -3,6 +3,7 @@
 import asyncio
 import html
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,9 +14,10 @@ import pytest
 import rattler
 from conda_support import make_conda
 from e2e_support import BIN, SIMPLE_JSON, clean_environment, free_port, serving, wait_until
-from nginx_support import find_any_nginx
 from pypi_support import make_sdist, make_wheel
 from simple_repository.parser import parse_html_project_page, parse_json_project_page
+
+from packhouse.webserver import find_nginx
 
 pytestmark = pytest.mark.e2e
 
@@ -92,7 +94,7 @@ def bare_nginx(folder, root):
     conf = folder / "bare.conf"
     conf.write_text(
         textwrap.dedent(f"""
-        daemon off; pid {folder}/bare.pid; error_log stderr; {"user root;" if __import__("os").getuid() == 0 else ""}
+        daemon off; pid {folder}/bare.pid; error_log stderr; {"user root;" if os.getuid() == 0 else ""}
         events {{ }}
         http {{
           types {{ text/html html; application/json json; }}
@@ -103,7 +105,7 @@ def bare_nginx(folder, root):
         """)
     )
     process = subprocess.Popen(
-        [find_any_nginx(), "-p", f"{folder}/", "-c", str(conf), "-e", "stderr"],
+        [str(find_nginx(os.environ).path), "-p", f"{folder}/", "-c", str(conf), "-e", "stderr"],
         cwd=folder,
         stderr=(folder / "bare.log").open("wb"),
     )
@@ -268,12 +270,12 @@ def test_everything_derived_can_be_deleted_and_comes_back_byte_for_byte(tmp_path
             body[len(body) // 2] ^= 1
             stat = (data / path).stat()
             (data / path).write_bytes(bytes(body))
-            __import__("os").utime(data / path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+            os.utime(data / path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
             done = indexer("check")
             assert done.returncode == 1, f"one flipped byte of {path} went unnoticed"
             assert path.name in done.stdout + done.stderr
             (data / path).write_bytes(before[path])
-            __import__("os").utime(data / path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+            os.utime(data / path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     with serving(tmp_path, data=data, key=key) as server:
         assert "pkh-" not in server.log.read_text()
         assert server.ask("/main/simple/apple/")[0] == 200
