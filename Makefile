@@ -16,7 +16,7 @@ JOBS ?= 2
 .PHONY: help install serve test lint bench soak clean
 
 help: ## explain the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  variables: PORT=$(PORT) DATA=$(DATA) (serve), JOBS=$(JOBS) (test), T=tests/test_x.py (test: only these)"
 
 install: $(STAMP) ## make .venv with everything: Packhouse itself (editable), test and lint tools, real clients

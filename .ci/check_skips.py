@@ -45,7 +45,11 @@ def skipped(report: str) -> dict[str, str]:
 def main(report: str, allow: str) -> int:
     """Print every skip that is not allowed; 1 if there is one."""
     may = allowed(Path(allow).read_text(encoding="utf-8"))
-    wrong = {name: why for name, why in skipped(Path(report).read_text(encoding="utf-8")).items() if name not in may}
+    wrong = {
+        name: why
+        for name, why in skipped(Path(report).read_text(encoding="utf-8")).items()
+        if name not in may
+    }
     for name, why in sorted(wrong.items()):
         print(f"skipped, and {allow} does not allow it: {name} ({why})", file=sys.stderr)
     return 1 if wrong else 0
