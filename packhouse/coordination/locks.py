@@ -1,0 +1,144 @@
+"""Locks of one machine: flock(2) on files under `<data>/state/locks/`.
+
+flock belongs to an open file description, so two threads of one process exclude each other as two processes
+do, and the kernel lets go when the last descriptor closes: at `kill -9` too. It needs a local file system.
+"""
+
+import fcntl
+import hashlib
+import os
+import re
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from packhouse.names import parse_segment
+from packhouse.tree import fsio
+
+SLOTS = 256
+"""Keys are hashed to this many lock files, so that a million projects do not leave a million files."""
+
+_INSTANCE = re.compile(r"[0-9a-f]{16}")
+_FIRST_NAP_S, _LONGEST_NAP_S = 0.001, 0.02
+
+
+class FileLocks:
+    """`Locks` by flock. Descriptors do not survive exec; a plain fork would share them, so nobody forks."""
+
+    def __init__(self, data: Path) -> None:
+        self._folder = data / "state" / "locks"
+        self._mine = threading.local()
+        self._born = threading.Lock()
+        self._instance: tuple[str, int] | None = None
+
+    @contextmanager
+    def hold(self, key: str, *, timeout_s: float | None) -> Iterator[bool]:
+        """Hold the lock of `key`; see `Locks.hold`."""
+        if (held := getattr(self._mine, "key", None)) is not None:
+            raise RuntimeError(f"this thread holds {held!r}; holding {key!r} too could wait for itself")
+        slot = int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]) % SLOTS
+        with self._flocked(f"slot.{slot:02x}", timeout_s) as got:
+            if got:
+                self._mine.key = key
+            try:
+                yield got
+            finally:
+                self._mine.key = None
+
+    @contextmanager
+    def exclusive(self, name: str, *, timeout_s: float | None = 0.0) -> Iterator[bool]:
+        """Take the role `name`; see `Locks.exclusive`."""
+        with self._flocked(f"role.{parse_segment('role', name)}", timeout_s) as got:
+            yield got
+
+    def instance(self) -> str:
+        """Return this process's name, registering it at the first call."""
+        with self._born:
+            if self._instance is None:
+                name = secrets.token_hex(8)
+                # Locked before it gets its name, so that nobody ever sees it unlocked while we live.
+                fresh = f".{name}"
+                with fsio.answering("the lock of this process"):
+                    self._make_folder()
+                    fd = self._open(fresh)
+                    fcntl.flock(fd, fcntl.LOCK_EX)
+                    (self._folder / fresh).rename(self._folder / f"instance.{name}")
+                self._instance = (name, fd)
+            return self._instance[0]
+
+    def alive(self, instance: str) -> bool:
+        """Whether the process of that name still runs; a text that is no such name belongs to nobody."""
+        if not _INSTANCE.fullmatch(instance):
+            return False
+        with fsio.answering("the lock of a process"):
+            try:
+                fd = os.open(self._folder / f"instance.{instance}", os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                return False
+            try:
+                # Shared: two askers at once must not take each other for the owner.
+                fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            finally:
+                os.close(fd)
+        return False
+
+    def bury(self) -> None:
+        """Remove the lock files of dead processes."""
+        with fsio.answering("the locks of dead processes"):
+            for path in self._folder.glob("instance.*"):
+                if not self.alive(path.name.removeprefix("instance.")):
+                    with suppress(FileNotFoundError):
+                        fsio.unlink(path)
+
+    def close(self) -> None:
+        """Let this process's name go; a later `instance` takes a new one."""
+        with self._born:
+            if self._instance is not None:
+                name, fd = self._instance
+                self._instance = None
+                with suppress(FileNotFoundError):
+                    fsio.unlink(self._folder / f"instance.{name}")
+                os.close(fd)
+
+    @contextmanager
+    def _flocked(self, name: str, timeout_s: float | None) -> Iterator[bool]:
+        with fsio.answering(f"the lock {name}"):
+            self._make_folder()
+            fd = self._open(name)
+        try:
+            with fsio.answering(f"the lock {name}"):
+                got = _flock(fd, timeout_s)
+            yield got
+        finally:
+            os.close(fd)  # unlocks; the file stays, since removing it would let two holders in
+
+    def _open(self, name: str) -> int:
+        return os.open(self._folder / name, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+    def _make_folder(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+
+
+def _flock(fd: int, timeout_s: float | None) -> bool:
+    if timeout_s is None:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        return True
+    # flock has no time limit of its own.
+    deadline = time.monotonic() + timeout_s
+    nap_s = _FIRST_NAP_S
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            time.sleep(min(nap_s, left))
+            nap_s = min(nap_s * 2, _LONGEST_NAP_S)
+        else:
+            return True
