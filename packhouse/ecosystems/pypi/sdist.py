@@ -9,8 +9,8 @@ from packhouse.ecosystems import Limits
 from packhouse.ecosystems.pypi.names import Distribution, parse_version, same_project
 from packhouse.ecosystems.pypi.tarwalk import TarReader
 from packhouse.ecosystems.pypi.wheel import Content
+from packhouse.ecosystems.pypi.zipend import looks_like_zip
 from packhouse.ecosystems.pypi.zipread import ZipReader
-from packhouse.ecosystems.pypi.zipwalk import looks_like_zip
 from packhouse.errors import BadArchive
 
 _NAME = "PKG-INFO"

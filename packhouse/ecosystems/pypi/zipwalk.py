@@ -22,20 +22,19 @@ from packhouse.ecosystems.pypi.members import (
     looks_like_tar,
     unsafe_path,
 )
+from packhouse.ecosystems.pypi.zipend import CENTRAL, MAX16, MAX32, EndReader
 from packhouse.errors import BadArchive
 
-MAX_DIRECTORY = 32 << 20
-"""Bytes of central directory: 200 000 entries are 17 MB and 1.2 s of parsing."""
-
-_EOCD, _EOCD64, _LOCATOR = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
-_CENTRAL, _LOCAL, _DESCRIPTOR = b"PK\x01\x02", b"PK\x03\x04", b"PK\x07\x08"
-_MAX16, _MAX32 = 0xFFFF, 0xFFFFFFFF
+_LOCAL, _DESCRIPTOR = b"PK\x03\x04", b"PK\x07\x08"
 
 _STREAMED, _UTF8 = 1 << 3, 1 << 11
 # Encrypted, patched, strongly encrypted, masked headers: none can be read without more than the file.
 _FORBIDDEN_FLAGS = 1 << 0 | 1 << 5 | 1 << 6 | 1 << 13
 # Where local header and central entry must say the same; bits 1 and 2 are a compressor's hint.
 _COMPARED_FLAGS = _FORBIDDEN_FLAGS | _STREAMED | _UTF8
+
+# APPNOTE 6.3: readers refuse to extract what needs a newer version.
+_NEWEST = 63
 
 _EXTRA_ZIP64, _EXTRA_UNICODE_PATH = 0x0001, 0x7075
 
@@ -97,7 +96,7 @@ class ZipWalker:
             raise self._bad("it is too short for a zip")
         if looks_like_tar(self._at(0, min(512, self._size))):
             raise self._bad("it can be read as a tar archive as well as a zip")
-        count, size, offset = self._end_records()
+        count, size, offset = EndReader(self._file, self._filename, self._limits).directory()
         if count == 0:
             raise self._bad("the zip is empty")
         members = [*self._central(self._at(offset, size), count)]
@@ -113,61 +112,14 @@ class ZipWalker:
             )
         return Layout(members=tuple(checked), warnings=warnings)
 
-    def _end_records(self) -> tuple[int, int, int]:
-        """Return (entries, bytes, offset) of the central directory, from the end records."""
-        tail_at = max(0, self._size - 22 - _MAX16)
-        tail = self._at(tail_at, self._size - tail_at)
-        found = tail.rfind(_EOCD)
-        if found < 0 or found + 22 > len(tail):
-            raise self._bad("it has no end-of-central-directory record, so it is no zip or is cut short")
-        fields = struct.unpack_from("<4s4H2LH", tail, found)
-        _, disk, start_disk, here, count, size, offset, comment = fields
-        if found + 22 + comment != len(tail):
-            raise self._bad("bytes follow the end of the zip")
-        end = tail_at + found
-        records = end
-        locator = self._at(end - 20, 20) if end >= 20 else b""
-        if locator.startswith(_LOCATOR):
-            records, (disk, start_disk, here, count, size, offset) = self._end_records64(end, locator, fields)
-        elif _MAX16 in (here, count) or _MAX32 in (size, offset):
-            raise self._bad("its end record points to a zip64 record that is not there")
-        if disk or start_disk or here != count:
-            raise self._bad("it claims to be one part of a zip in several parts")
-        if count > self._limits.members:
-            raise self._bad(f"it has {count} members, at most {self._limits.members} are allowed")
-        if size > MAX_DIRECTORY:
-            raise self._bad(f"its directory is {size} bytes, at most {MAX_DIRECTORY} are allowed")
-        if offset + size != records:
-            raise self._bad("its central directory is not where its end record says: bytes are hidden")
-        return count, size, offset
-
-    def _end_records64(
-        self, end: int, locator: bytes, plain: tuple[int, ...]
-    ) -> tuple[int, tuple[int, int, int, int, int, int]]:
-        _, disk, at, disks = struct.unpack("<4sLQL", locator)
-        # 56 bytes exactly: version 1 of the record, no extensible data in which a second reading could hide.
-        if disk or disks != 1 or at != end - 20 - 56:
-            raise self._bad("its zip64 locator does not point to the record before it")
-        record = self._at(at, 56)
-        signature, length, _, _, disk, start_disk, here, count, size, offset = struct.unpack(
-            "<4sQ2H2L4Q", record
-        )
-        if signature != _EOCD64 or length != 44:
-            raise self._bad("its zip64 end record is malformed")
-        wide = (disk, start_disk, here, count, size, offset)
-        for narrow, full, limit in zip(plain[1:7], wide, (_MAX16,) * 4 + (_MAX32,) * 2, strict=True):
-            if narrow not in (full, limit):
-                raise self._bad("its two end records disagree")
-        return at, wide
-
     def _central(self, data: bytes, count: int) -> Iterator[tuple[Member, int, bytes]]:
         """Yield (member without data offset, flags, raw name) for each central entry."""
         at = 0
         for _ in range(count):
-            if data[at : at + 4] != _CENTRAL or at + 46 > len(data):
+            if data[at : at + 4] != CENTRAL or at + 46 > len(data):
                 raise self._bad("its central directory has fewer entries than its end record counts")
             (
-                _, made_by, _, flags, method, _, _, crc, packed, size,
+                _, made_by, needed, flags, method, _, _, crc, packed, size,
                 name_length, extra_length, comment, disk, _, attributes, header,
             ) = struct.unpack_from("<4s6H3L5H2L", data, at)  # fmt: skip
             name_at, at = at + 46, at + 46 + name_length + extra_length + comment
@@ -181,6 +133,8 @@ class ZipWalker:
             size, packed, header, disk = self._widen(extra, (size, packed, header, disk), path)
             if disk:
                 raise self._bad(f"{path} is said to lie on another disk")
+            if needed > _NEWEST:
+                raise self._bad(f"{path} needs a reader of zip version {needed / 10}")
             self._judge_entry(path, made_by, flags, method, attributes)
             member = Member(
                 path=path, size=size, compressed=packed, crc=crc, method=method, header=header, data=0
@@ -231,7 +185,7 @@ class ZipWalker:
         self, extra: bytes | None, narrow: tuple[int, int, int, int], path: str
     ) -> tuple[int, int, int, int]:
         """Replace the fields that are at their maximum by those of the zip64 extra (APPNOTE 4.5.3)."""
-        limits = (_MAX32, _MAX32, _MAX32, _MAX16)
+        limits = (MAX32, MAX32, MAX32, MAX16)
         wanted = [index for index, limit in enumerate(limits) if narrow[index] == limit]
         length = sum(4 if index == 3 else 8 for index in wanted)
         if len(extra or b"") != length:
@@ -287,11 +241,11 @@ class ZipWalker:
         if method != member.method or (local_flags ^ flags) & _COMPARED_FLAGS:
             raise self._bad(f"local header and central entry of {path} disagree")
         wide = self._extras(rest[name_length:], path)
-        if wide is not None and size == packed == _MAX32:
+        if wide is not None and size == packed == MAX32:
             if len(wide) != 16:
                 raise self._bad(f"the zip64 sizes of {path} do not fit its local header")
             size, packed = struct.unpack("<2Q", wide)
-        elif wide is not None or _MAX32 in (size, packed):
+        elif wide is not None or MAX32 in (size, packed):
             raise self._bad(f"the zip64 sizes of {path} do not fit its local header")
         said = (crc, packed, size)
         if said != (member.crc, member.compressed, member.size) and not (flags & _STREAMED and not any(said)):
@@ -322,20 +276,3 @@ class ZipWalker:
         for member in members:
             if member.directory and member.size:
                 raise self._bad(f"the directory {member.path} carries data")
-
-
-def looks_like_zip(file: BinaryIO) -> bool:
-    """Whether a zip reader, which looks for the end record in the last 64 KiB, would find a directory."""
-    size = file.seek(0, 2)
-    start = max(0, size - 22 - _MAX16)
-    file.seek(start)
-    tail = file.read()
-    found = tail.rfind(_EOCD)
-    if found < 0 or found + 22 > len(tail):
-        return False
-    length, comment = struct.unpack_from("<12xL4xH", tail, found)
-    begin = start + found - length
-    if found + 22 + comment > len(tail) or begin < 0:
-        return False
-    file.seek(begin)
-    return length == 0 or file.read(4) == _CENTRAL
