@@ -4,7 +4,8 @@
 (advisory locks, NOTIFY) are one more file each.
 """
 
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncGenerator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -15,11 +16,11 @@ class Locks(Protocol):
     Every method raises `packhouse.errors.Unavailable` when the lock service fails.
     """
 
-    def hold(self, key: str, *, timeout_s: float | None) -> AbstractContextManager[bool]:
+    def hold(self, key: str, *, timeout_s: float | None = None) -> AbstractContextManager[bool]:
         """Hold the lock of `key`, any text.
 
-        Two keys may share one lock, so a thread holds at most one key at a time; a second `hold` within the
-        first raises RuntimeError instead of waiting for itself.
+        A caller that needs two keys takes them in the same order as everybody else (an area, then its channel's
+        trash). A thread that asks for a key it holds gets RuntimeError instead of waiting for itself.
 
         Args:
             key: what to lock.
@@ -54,15 +55,15 @@ class Wake(Protocol):
         """Wake whoever waits for `topic` (`wake`: there is work; `published`: something was published)."""
         ...
 
-    def wait(self, topic: str, timeout_s: float) -> bool:
-        """Block until a poke, or for `timeout_s` seconds.
+    def wait(self, topic: str, timeout_s: float, stop: threading.Event | None = None) -> bool:
+        """Block until a poke, until `stop` is set, or for `timeout_s` seconds.
 
         Returns:
             True if there was a poke since this thread's last `wait` returned; spurious ones are allowed.
         """
         ...
 
-    def changes(self, topic: str, poll_s: float) -> AsyncIterator[bool]:
+    def changes(self, topic: str, poll_s: float) -> AsyncGenerator[bool, None]:
         """Yield once at the start, then True at each poke and False after `poll_s` seconds without one.
 
         One consumer per process is enough: it tells the others. Close it with `contextlib.aclosing`.

@@ -18,9 +18,6 @@ from pathlib import Path
 from packhouse.names import parse_segment
 from packhouse.tree import fsio
 
-SLOTS = 256
-"""Keys are hashed to this many lock files, so that a million projects do not leave a million files."""
-
 _INSTANCE = re.compile(r"[0-9a-f]{16}")
 _FIRST_NAP_S, _LONGEST_NAP_S = 0.001, 0.02
 
@@ -35,23 +32,25 @@ class FileLocks:
         self._instance: tuple[str, int] | None = None
 
     @contextmanager
-    def hold(self, key: str, *, timeout_s: float | None) -> Iterator[bool]:
+    def hold(self, key: str, *, timeout_s: float | None = None) -> Iterator[bool]:
         """Hold the lock of `key`; see `Locks.hold`."""
-        if (held := getattr(self._mine, "key", None)) is not None:
-            raise RuntimeError(f"this thread holds {held!r}; holding {key!r} too could wait for itself")
-        slot = int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]) % SLOTS
-        with self._flocked(f"slot.{slot:02x}", timeout_s) as got:
+        held: set[str] = self._mine.__dict__.setdefault("keys", set())
+        if key in held:
+            raise RuntimeError(f"this thread holds {key!r} already and would wait for itself")
+        # A file per key that is held, removed by its holder: a million projects do not leave a million files.
+        name = "key." + hashlib.sha256(key.encode()).hexdigest()[:32]
+        with self._flocked(name, timeout_s, passing=True) as got:
             if got:
-                self._mine.key = key
+                held.add(key)
             try:
                 yield got
             finally:
-                self._mine.key = None
+                held.discard(key)
 
     @contextmanager
     def exclusive(self, name: str, *, timeout_s: float | None = 0.0) -> Iterator[bool]:
         """Take the role `name`; see `Locks.exclusive`."""
-        with self._flocked(f"role.{parse_segment('role', name)}", timeout_s) as got:
+        with self._flocked(f"role.{parse_segment('role', name)}", timeout_s, passing=False) as got:
             yield got
 
     def instance(self) -> str:
@@ -106,16 +105,37 @@ class FileLocks:
                 os.close(fd)
 
     @contextmanager
-    def _flocked(self, name: str, timeout_s: float | None) -> Iterator[bool]:
+    def _flocked(self, name: str, timeout_s: float | None, *, passing: bool) -> Iterator[bool]:
+        """Lock a file of the folder; a `passing` one is removed when it is let go."""
         with fsio.answering(f"the lock {name}"):
-            self._make_folder()
-            fd = self._open(name)
+            fd = self._lock(name, None if timeout_s is None else time.monotonic() + timeout_s)
+        if fd is None:
+            yield False
+            return
         try:
-            with fsio.answering(f"the lock {name}"):
-                got = _flock(fd, timeout_s)
-            yield got
+            yield True
         finally:
-            os.close(fd)  # unlocks; the file stays, since removing it would let two holders in
+            if passing:
+                # Still locked, so nobody else can have removed it or made another.
+                with suppress(OSError):
+                    fsio.unlink(self._folder / name)
+            os.close(fd)
+
+    def _lock(self, name: str, deadline: float | None) -> int | None:
+        """Return a locked descriptor of the file that has the name now; None at the deadline."""
+        self._make_folder()
+        while True:
+            fd = self._open(name)
+            try:
+                if not _flock(fd, deadline):
+                    os.close(fd)
+                    return None
+                if _is_named(fd, self._folder / name):
+                    return fd
+            except BaseException:
+                os.close(fd)
+                raise
+            os.close(fd)  # its holder removed it while we waited: what we locked has no name any more
 
     def _open(self, name: str) -> int:
         return os.open(self._folder / name, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -124,12 +144,18 @@ class FileLocks:
         self._folder.mkdir(parents=True, exist_ok=True)
 
 
-def _flock(fd: int, timeout_s: float | None) -> bool:
-    if timeout_s is None:
+def _is_named(fd: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), path.lstat())
+    except FileNotFoundError:
+        return False
+
+
+def _flock(fd: int, deadline: float | None) -> bool:
+    if deadline is None:
         fcntl.flock(fd, fcntl.LOCK_EX)
         return True
     # flock has no time limit of its own.
-    deadline = time.monotonic() + timeout_s
     nap_s = _FIRST_NAP_S
     while True:
         try:

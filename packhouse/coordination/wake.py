@@ -1,0 +1,175 @@
+"""Wake-ups of one machine: stamp files under `<data>/state/` whose times change, watched by inotify.
+
+inotify drops events under load and under new directories, so an event is only ever a hint: each loop also
+looks at the stamp itself at every tick, and each caller polls the catalog behind that.
+"""
+
+import threading
+import time
+from collections.abc import AsyncGenerator, Collection, Generator, Iterator
+from contextlib import aclosing, closing, suppress
+from pathlib import Path
+
+import watchfiles
+
+from packhouse.tree import fsio
+
+_STEP_MS = 2
+"""How often watchfiles looks at its queue: 3 ms from poke to wake-up, for 1 % of one core while idle."""
+_DEBOUNCE_MS = 20
+_TICK_MS = 20
+_ASYNC_TICK_MS = 250  # each tick of the asynchronous form costs a hop to a thread
+
+TOPICS = ("wake", "published")
+
+
+class FileWake:
+    """`Wake` by stamp files."""
+
+    def __init__(self, data: Path) -> None:
+        self._state = data / "state"
+        # A poke between now and the first wait is seen by that wait.
+        self._first = {topic: _mtime_ns(self._state / topic) for topic in TOPICS}
+        self._mine = threading.local()
+
+    def poke(self, topic: str) -> None:
+        """Touch the topic's stamp."""
+        with fsio.answering(f"the stamp {topic}"):
+            fsio.touch(self._state / topic)
+
+    def wait(self, topic: str, timeout_s: float, stop: threading.Event | None = None) -> bool:
+        """Block until a poke, `stop` or the timeout; see `Wake.wait`.
+
+        Each thread keeps its own watch open from its first call on, so that a poke between two calls is seen
+        by the second one.
+        """
+        watches: dict[str, _StampWatch] = self._mine.__dict__.setdefault("watches", {})
+        if topic not in watches:
+            watches[topic] = _StampWatch(self._stamp(topic), self._first.get(topic, 0))
+        deadline = time.monotonic() + timeout_s
+        while not (stop and stop.is_set()):
+            left_s = deadline - time.monotonic()
+            if watches[topic].poked(max(left_s, 0)):
+                return True
+            if left_s <= 0:
+                return False
+        return False
+
+    def close(self) -> None:
+        """Close the calling thread's watches; those of other threads close when the threads end."""
+        watches: dict[str, _StampWatch] = self._mine.__dict__.pop("watches", {})
+        for watch_ in watches.values():
+            watch_.close()
+
+    async def changes(self, topic: str, poll_s: float) -> AsyncGenerator[bool, None]:
+        """Yield once at the start, then True at each poke and False after `poll_s` seconds without one."""
+        stamp = self._stamp(topic)
+        seen = _mtime_ns(stamp)
+        yield False
+        last = time.monotonic()
+        tick_ms = min(_ASYNC_TICK_MS, max(1, int(poll_s * 1000)))
+        async with aclosing(
+            watchfiles.awatch(
+                stamp,
+                watch_filter=None,
+                debounce=_DEBOUNCE_MS,
+                step=_STEP_MS,
+                rust_timeout=tick_ms,
+                yield_on_timeout=True,
+            )
+        ) as events:
+            async for event in events:
+                now_ns, now = _mtime_ns(stamp), time.monotonic()
+                if event or now_ns != seen:
+                    seen, last = now_ns, now
+                    yield True
+                elif now - last >= poll_s:
+                    last = now
+                    yield False
+
+    def _stamp(self, topic: str) -> Path:
+        stamp = self._state / topic
+        if not stamp.exists():
+            self.poke(topic)
+        return stamp
+
+
+class _StampWatch:
+    """One open watch of one stamp."""
+
+    def __init__(self, stamp: Path, seen_ns: int) -> None:
+        self._stamp, self._seen_ns = stamp, seen_ns
+        self._events = _events((stamp,), _TICK_MS, None)
+
+    def poked(self, left_s: float) -> bool:
+        """Look, for at most `left_s` seconds or one tick, whichever is shorter."""
+        if self._changed():
+            return True
+        if left_s * 1000 < _TICK_MS:
+            time.sleep(min(left_s, _STEP_MS / 1000))
+            return self._changed()
+        event = next(self._events)
+        return self._changed() or bool(event)
+
+    def _changed(self) -> bool:
+        before, self._seen_ns = self._seen_ns, _mtime_ns(self._stamp)
+        return self._seen_ns != before
+
+    def close(self) -> None:
+        """Let the watch go."""
+        self._events.close()
+
+
+def watch(paths: Collection[Path], poll_s: float, stop: threading.Event) -> Iterator[set[Path]]:
+    """Yield the paths that changed, or an empty set after `poll_s` seconds without a change, until `stop` is set.
+
+    Directories are watched with everything below them, whatever its name; reading is no change. A path that is
+    missing, or that is removed and made again, is watched from the next poll on. A new directory may hide what
+    was put into it at once: whoever gets a directory looks through it.
+    """
+    while not stop.is_set():
+        there = [path for path in paths if path.exists()]
+        identity = _identity(paths)
+        if not there:
+            stop.wait(poll_s)
+            yield set()
+            continue
+        with suppress(FileNotFoundError), closing(_events(there, max(1, int(poll_s * 1000)), stop)) as events:
+            for event in events:
+                yield {Path(path) for _, path in event}
+                if _identity(paths) != identity:
+                    break
+
+
+def _events(
+    paths: Collection[Path], timeout_ms: int, stop: threading.Event | None
+) -> Generator[set[tuple[watchfiles.Change, str]], None, None]:
+    # No filter: the library's own one hides names such as `build~` and whole folders named node_modules.
+    return watchfiles.watch(
+        *paths,
+        watch_filter=None,
+        debounce=_DEBOUNCE_MS,
+        step=_STEP_MS,
+        rust_timeout=timeout_ms,
+        yield_on_timeout=True,
+        stop_event=stop,
+    )
+
+
+def _mtime_ns(stamp: Path) -> int:
+    try:
+        return stamp.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def _identity(paths: Collection[Path]) -> list[tuple[int, int] | None]:
+    found: list[tuple[int, int] | None] = []
+    for path in paths:
+        try:
+            info = path.stat()
+        except FileNotFoundError:
+            found.append(None)
+        else:
+            found.append((info.st_dev, info.st_ino))
+    return found
