@@ -30,7 +30,7 @@ def catalog(tmp_path, now):
 
 
 def test_keys_are_long_random_and_have_no_underscore():
-    """conda neither sends nor redacts a token with an underscore."""
+    """No underscore: conda neither sends nor redacts a token with an underscore."""
     secrets = {new_secret() for _ in range(200)}
 
     assert len(secrets) == 200

@@ -30,7 +30,7 @@ def test_every_difference_is_named():
 
 
 def test_a_burnt_name_is_not_mistaken_for_an_existing_file():
-    """poetry and pdm skip on "already exist", and would report success for nothing."""
+    """Clients such as poetry and pdm skip on "already exist", and would report success for nothing."""
     assert "already exist" not in str(errors.Burnt("main", "noarch/a-1-0.conda")).lower()
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from sqlalchemy import Engine, func, select
 
 from packhouse.catalog import schema
-from packhouse.catalog.artifacts import to_artifact
 from packhouse.catalog.engine import reading
+from packhouse.catalog.rows import to_artifact
 from packhouse.ecosystems import Package
 from packhouse.model import Artifact, Ecosystem, Json, State
 

@@ -1,0 +1,118 @@
+"""Questions about artifacts and the history; nothing here writes."""
+
+from sqlalchemy import Engine, select
+
+from packhouse.catalog import schema
+from packhouse.catalog.clock import Clock
+from packhouse.catalog.engine import reading
+from packhouse.catalog.rows import is_burnt, live_row, to_artifact
+from packhouse.model import Artifact, Ecosystem, Event, EventKind, State
+from packhouse.names import ChannelName
+
+_T = schema.artifacts
+
+
+class Lookups:
+    """The reading half of `Artifacts`."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine, self._clock = engine, clock
+
+    def live(self, channel: str, path: str) -> Artifact | None:
+        """Return the live artifact at a path, or None."""
+        with reading(self._engine) as connection:
+            row = live_row(connection, channel, path)
+        return None if row is None else to_artifact(row)
+
+    def named(self, channel: str, filename: str) -> list[Artifact]:
+        """Return the live artifacts of that file name (a conda name may lie in several subdirs)."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(
+                select(_T).where(_T.c.channel == channel, _T.c.filename == filename, _T.c.state == State.LIVE)
+            ).all()
+        return [to_artifact(row) for row in rows]
+
+    def of_version(
+        self, channel: str, ecosystem: Ecosystem, package: str, version: str | None = None
+    ) -> list[Artifact]:
+        """Return the live artifacts of a package, or of one version of it."""
+        query = select(_T).where(
+            _T.c.channel == channel,
+            _T.c.ecosystem == ecosystem,
+            _T.c.package == package,
+            _T.c.state == State.LIVE,
+        )
+        if version is not None:
+            query = query.where(_T.c.version == version)
+        with reading(self._engine) as connection:
+            return [to_artifact(row) for row in connection.execute(query.order_by(_T.c.path))]
+
+    def burnt(self, channel: str, path: str) -> bool:
+        """Whether the name was deleted once."""
+        with reading(self._engine) as connection:
+            return is_burnt(connection, channel, path)
+
+    def get(self, artifact_id: int) -> Artifact | None:
+        """Return a row in whatever state, or None if it was released."""
+        with reading(self._engine) as connection:
+            row = connection.execute(select(_T).where(_T.c.id == artifact_id)).one_or_none()
+        return None if row is None else to_artifact(row)
+
+    def pending(self) -> list[tuple[Artifact, str, bool]]:
+        """Return (artifact, token, lease over) of every pending row, for the reaper."""
+        now = self._clock()
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(_T).where(_T.c.state == State.PENDING).order_by(_T.c.id)).all()
+        return [(to_artifact(row), row.token, row.lease_us <= now) for row in rows]
+
+    def staged(self, channel: str, directory: str | None = None) -> list[Artifact]:
+        """Return live artifacts whose bytes still wait to be renamed over the old ones."""
+        query = select(_T).where(_T.c.channel == channel, _T.c.state == State.LIVE, _T.c.staged.is_not(None))
+        if directory is not None:
+            query = query.where(_T.c.directory == directory)
+        with reading(self._engine) as connection:
+            return [to_artifact(row) for row in connection.execute(query)]
+
+    def replaced_sha256(self, channel: str, path: str) -> str | None:
+        """Return the digest of the bytes that the live artifact at a path replaced last, or None."""
+        with reading(self._engine) as connection:
+            found: str | None = connection.execute(
+                select(_T.c.sha256)
+                .where(_T.c.channel == channel, _T.c.path == path, _T.c.state == State.REPLACED)
+                .order_by(_T.c.serial.desc())
+                .limit(1)
+            ).scalar_one_or_none()
+        return found
+
+    def sidecars(self, artifact_id: int) -> dict[str, bytes]:
+        """Return the sidecar files of an artifact: suffix to bytes."""
+        table = schema.sidecars
+        with reading(self._engine) as connection:
+            rows = connection.execute(
+                select(table.c.suffix, table.c.body).where(table.c.artifact == artifact_id)
+            )
+            return {row.suffix: row.body for row in rows}
+
+    def events(self, channel: str, *, since: int = 0, limit: int = 1000) -> list[Event]:
+        """Return the channel's history after serial `since`, oldest first."""
+        table = schema.events
+        with reading(self._engine) as connection:
+            rows = connection.execute(
+                select(table)
+                .where(table.c.channel == channel, table.c.serial > since)
+                .order_by(table.c.serial)
+                .limit(limit)
+            ).all()
+        return [
+            Event(
+                channel=ChannelName(row.channel),
+                serial=row.serial,
+                kind=EventKind(row.kind),
+                path=row.path,
+                sha256=row.sha256,
+                by=row.by,
+                at_us=row.at_us,
+                note=row.note,
+            )
+            for row in rows
+        ]
