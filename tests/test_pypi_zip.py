@@ -320,6 +320,10 @@ REFUSED = {
     ),
     "data with another checksum": (raw_zip(Entry(local={"crc": 1}, central={"crc": 1})), "size and checksum"),
     "bytes behind the deflate stream": (raw_zip(Entry(packed=Entry().body() + b"PK")), "does not end where"),
+    "a megabyte behind the deflate stream": (
+        raw_zip(Entry(packed=Entry().body() + b"\0" * (2 << 20))),
+        "does not end where",
+    ),
     "a deflate stream cut short": (raw_zip(Entry(packed=Entry().body()[:-1])), "does not end where"),
     "no deflate stream": (raw_zip(Entry(packed=b"\xff" * 9)), "does not decompress"),
 }

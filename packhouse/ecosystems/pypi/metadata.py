@@ -14,6 +14,8 @@ from packhouse.model import Json
 
 MAX_LINE = 16 << 10
 """Characters of one requirement or specifier: the parsers behind are given no more than that."""
+MAX_LINES = 1 << 20
+"""Characters of all requirements together: a megabyte of them takes a second to parse."""
 MAX_REQUIREMENTS = 5_000
 MAX_SUMMARY = 512
 MAX_DESCRIPTION = 256 << 10
@@ -121,6 +123,8 @@ def _error(raw: RawMetadata, attribute: str) -> str | None:
         return f"it has {len(lines)} {header} lines, at most {MAX_REQUIREMENTS} are allowed"
     if any(len(line) > MAX_LINE for line in lines):
         return f"a {header} line is longer than {MAX_LINE} characters"
+    if sum(map(len, lines)) > MAX_LINES:
+        return f"its {header} lines have more than {MAX_LINES} characters together"
     if attribute == "metadata_version":
         return _version_error(value)
     reason = None
@@ -165,16 +169,11 @@ def _warnings(raw: RawMetadata, unparsed: Mapping[str, list[str]]) -> Iterator[s
     try:
         Metadata.from_raw(lax, validate=True)  # type: ignore[arg-type]
     except ExceptionGroup as group:
-        for error in sorted(_leaves(group), key=str):
+        errors = [error for error in group.exceptions if isinstance(error, InvalidMetadata)]
+        for error in sorted(errors, key=str):
             # setuptools wrote License-File under Metadata 2.1 for years: no news to anybody
             if error.field not in ("metadata-version", "license-file"):
                 yield _kept(" ".join(str(error).split()), 300)
-
-
-def _leaves(group: ExceptionGroup[Exception]) -> Iterator[InvalidMetadata]:
-    for error in group.exceptions:
-        if isinstance(error, InvalidMetadata):
-            yield error
 
 
 def _kept(value: Any, limit: int) -> Any:
