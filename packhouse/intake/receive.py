@@ -72,6 +72,7 @@ class Intake:
             BadName: the file name breaks its format's rule.
             TooLarge: the claimed size is over the limit.
             OverwriteForbidden: `force` in a channel that keeps its files.
+            StorageFull: the disk has no room for it.
             Burnt, Exists: the name alone, or with the claimed digest, says so.
         """
         channel = self._house.catalog.channels.get(claim.channel)
@@ -80,6 +81,7 @@ class Intake:
             raise TooLarge(claim.filename, claim.size, limit)
         if claim.force and not channel.overwrite:
             raise OverwriteForbidden(claim.channel)
+        self._house.tree.ensure_room(self._house.settings.min_free_bytes, size=claim.size or 0)
         place = FORMATS[claim.ecosystem].place(claim)
         if place is None:
             return

@@ -89,6 +89,10 @@ class Tree(Protocol):
         """Remove one object and directories that become empty; False if nothing was there."""
         ...
 
+    def ensure_room(self, reserve: int, *, size: int = 0) -> None:
+        """Raise `StorageFull` if taking `size` bytes would leave less than `reserve` bytes (and room for names)."""
+        ...
+
     def move(self, source: str, target: str) -> None:
         """Rename a file or a whole directory; raises `Occupied` if the target is there."""
         ...
