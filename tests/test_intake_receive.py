@@ -17,6 +17,7 @@ from packhouse.errors import (
     Forbidden,
     NotFound,
     OverwriteForbidden,
+    StorageFull,
     TooLarge,
 )
 from packhouse.house import open_house
