@@ -45,7 +45,9 @@ class FileWake:
         """
         watches: dict[str, _StampWatch] = self._mine.__dict__.setdefault("watches", {})
         if topic not in watches:
-            watches[topic] = _StampWatch(self._stamp(topic), self._first.get(topic, 0))
+            known = self._first.get(topic, 0) if (self._state / topic).exists() else None
+            stamp = self._stamp(topic)
+            watches[topic] = _StampWatch(stamp, _mtime_ns(stamp) if known is None else known)
         deadline = time.monotonic() + timeout_s
         while not (stop and stop.is_set()):
             left_s = deadline - time.monotonic()
