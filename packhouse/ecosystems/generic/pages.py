@@ -2,7 +2,7 @@
 
 The listing of a product (`products/<product>/index.json`):
 
-    {"product": "tool", "latest": "1.1", "serial": 7,
+    {"product": "tool", "latest": "1.1",
      "versions": {"1.1": [{"name": "tool.tar.gz", "url": "../tool/1.1/tool.tar.gz", "size": 12,
                            "sha256": "...", "upload-time": "2026-01-01T00:00:00.000000Z"}], ...}}
 
@@ -53,7 +53,6 @@ def listing(product: str, artifacts: Sequence[Artifact]) -> bytes:
         {
             "product": product,
             "latest": newest(versions),
-            "serial": max(artifact.serial for artifact in artifacts),
             "versions": {
                 version: [_file(artifact) for artifact in files] for version, files in versions.items()
             },
