@@ -1,0 +1,356 @@
+"""The manual is true: every code block of README.md and docs/ runs, every code, key and route is described.
+
+The tag of a block says what happens to it, and a block without one of these tags fails:
+
+    sh        run by bash, all blocks of a page in order in one shell, in one empty directory
+    python    run by Python, in the same order and the same directory
+    toml      read as a settings file        json   parsed
+    ini       a systemd unit: its programs and their options have to exist
+    nginx     accepted by every nginx that is here, in the server block of the shipped nginx.conf
+    text      output, shown only             console  needs root or another machine; only what NOT_RUN allows
+
+A page whose blocks speak of `localhost:8080` gets a server of its own there. Three words are replaced before a block
+runs: that address, `pkh-…` (the admin key) and `/var/lib/packhouse` (the data directory).
+"""
+
+import configparser
+import importlib
+import json
+import os
+import pkgutil
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from e2e_support import BIN, KEY, Server, clean_environment, free_port, serving, wait_until
+
+import indexer
+import packhouse
+import uploadd
+from packhouse import errors, settings, webserver
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TAGS = {"sh", "python", "toml", "json", "ini", "nginx", "text", "console"}
+NOT_RUN = ("apt ", "useradd ", "install ", "systemctl ", "make serve", "make test", "journalctl ")
+"""How a line of a `console` block may begin: what needs root, or would start this very test."""
+
+FENCE = re.compile(
+    r"^(?P<indent> *)```(?P<tag>\S*)[^\n]*\n(?P<text>.*?)^(?P=indent)```[ ]*$", re.MULTILINE | re.DOTALL
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block: where it stands, what it is, what it says."""
+
+    page: Path
+    line: int
+    tag: str
+    text: str
+
+    def __str__(self) -> str:
+        page = self.page.relative_to(ROOT) if self.page.is_relative_to(ROOT) else self.page.name
+        return f"{page}:{self.line}"
+
+
+def blocks(page: Path) -> list[Block]:
+    """Every fenced block of a page, in order."""
+    source = page.read_text(encoding="utf-8")
+    return [
+        Block(
+            page,
+            source.count("\n", 0, match.start()) + 1,
+            match["tag"],
+            re.sub(rf"^{match['indent']}", "", match["text"], flags=re.MULTILINE),
+        )
+        for match in FENCE.finditer(source)
+    ]
+
+
+def tagged(*tags: str) -> list[Block]:
+    return [block for page in PAGES for block in blocks(page) if block.tag in tags]
+
+
+def headings(page: str) -> set[str]:
+    return set(re.findall(r"^#+ (.*)$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE))
+
+
+# --- what runs ---------------------------------------------------------------------------------------------
+
+
+def script(page: Path, folder: Path, words: dict[str, str]) -> str:
+    """One bash script of a page's blocks, each announced by its line; Python blocks are files beside it."""
+    lines = ["set -euo pipefail"]
+    for block in blocks(page):
+        text = block.text
+        for word, value in words.items():
+            text = text.replace(word, value)
+        if block.tag == "sh":
+            lines += [f"echo '=== {block}'", text]
+        elif block.tag == "python":
+            file = folder / f"block-{block.line}.py"
+            file.write_text(text, encoding="utf-8")
+            lines += [f"echo '=== {block}'", f"python {shlex.quote(str(file))}"]
+    return "\n".join(lines) + "\n"
+
+
+def run_page(page: Path, folder: Path, server: Server | None) -> subprocess.CompletedProcess[str]:
+    """Run a page from its first block to its last, as a newcomer who pastes everything."""
+    room = folder / "room"
+    room.mkdir()
+    (room / ".venv").symlink_to(sys.prefix)
+    words = {}
+    if server is not None:
+        words = {
+            "localhost:8080": f"localhost:{server.port}",
+            "pkh-…": server.key,
+            "/var/lib/packhouse": str(server.data),
+        }
+    # A file, not standard input: a client that reads its input would swallow the rest of the page.
+    pasted = folder / "page.sh"
+    pasted.write_text(script(page, folder, words), encoding="utf-8")
+    return subprocess.run(
+        ["bash", str(pasted)],
+        cwd=room,
+        env=clean_environment(folder / "client-home", TMPDIR=str(folder)),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+
+
+@contextmanager
+def made_server(folder: Path):
+    """`make serve`, in a process group of its own that gets the Ctrl-C, as from a terminal."""
+    home, data, port, log = folder / "home", folder / "data", free_port(), folder / "make-serve.log"
+    home.mkdir()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            # The environment is there (this test runs in it): never install while other tests use it.
+            ["make", "-o", ".venv/.installed", "serve", f"PORT={port}", f"DATA={data}", f"VENV={sys.prefix}"],
+            cwd=ROOT,
+            env=clean_environment(home),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    server = Server(data=data, port=port, home=home, process=process, log=log)
+
+    def healthy() -> bool:
+        assert process.poll() is None, f"make serve ended with {process.returncode}:\n{server.tail()}"
+        try:
+            return server.ask("/health")[0] == 200 and server.ask("/main/noarch/repodata.json")[0] == 200
+        except OSError:
+            return False
+
+    try:
+        wait_until(healthy, what="the server's start")
+        server.key = KEY.search(log.read_text())[0]
+        yield server
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(30)
+
+
+RUNNING = [page for page in PAGES if any(block.tag in {"sh", "python"} for block in blocks(page))]
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("page", RUNNING, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_line_of_a_page_works(page, tmp_path):
+    """Pasted from top to bottom into a shell, against a server started as the page says."""
+    needs_server = any(
+        word in block.text for block in blocks(page) for word in ("localhost:8080", "/var/lib/packhouse")
+    )
+    if page.name == "README.md":
+        with made_server(tmp_path) as server:
+            ran, log = run_page(page, tmp_path, server), server.tail()
+    elif needs_server:
+        with serving(tmp_path) as server:
+            ran, log = run_page(page, tmp_path, server), server.tail()
+    else:
+        ran, log = run_page(page, tmp_path, None), ""
+
+    assert ran.returncode == 0, f"{ran.stdout}\n--- server\n{log}"
+    assert ran.stdout.count("=== ") >= sum(block.tag in {"sh", "python"} for block in blocks(page))
+
+
+def test_a_page_with_a_wrong_line_fails(tmp_path):
+    """The runner itself: the first failing command ends the page, and the output says in which block."""
+    page = tmp_path / "planted.md"
+    page.write_text(
+        "# x\n\n```sh\necho one\n```\n\n```python\nprint('two')\n```\n\n```sh\nfalse | cat\necho three\n```\n"
+    )
+
+    ran = run_page(page, tmp_path, None)
+
+    assert ran.returncode == 1
+    assert ran.stdout.split("\n")[:-1] == [
+        "=== planted.md:3",
+        "one",
+        "=== planted.md:7",
+        "two",
+        "=== planted.md:11",
+    ]
+
+
+@pytest.mark.parametrize("block", tagged("toml"), ids=str)
+def test_settings_examples_are_settings(block, tmp_path):
+    (tmp_path / "packhouse.toml").write_text(block.text, encoding="utf-8")
+
+    assert settings.load(tmp_path, {}) != settings.load(tmp_path / "none", {})
+
+
+@pytest.mark.parametrize("block", tagged("json"), ids=str)
+def test_json_examples_are_json(block):
+    assert json.loads(block.text)
+
+
+@pytest.mark.parametrize("block", tagged("nginx"), ids=str)
+@pytest.mark.parametrize("binary", webserver.nginx_builds(), ids=lambda binary: binary.origin)
+def test_nginx_examples_are_accepted(block, binary, tmp_path):
+    includes = webserver.render_includes(
+        listen=[f"127.0.0.1:{free_port()}"],
+        default_channel="main",
+        overwrite_channels=[],
+        run_as_root=os.geteuid() == 0,
+    )
+    webserver.install(tmp_path, (ROOT / "nginx.conf").read_text(), includes)
+    text = block.text.replace("/etc/ssl/packhouse", str(tmp_path))
+    (tmp_path / webserver.INCLUDES / "server-example.conf").write_text(text)
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", "/CN=packages.example.org", "-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")],
+        check=True, capture_output=True,
+    )  # fmt: skip
+
+    ran = subprocess.run(
+        webserver.test_command(binary, tmp_path), cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize("block", tagged("ini"), ids=str)
+def test_unit_examples_start_programs_that_exist(block, tmp_path):
+    """Each option in an ExecStart is one that the program knows."""
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str
+    unit.read_string(block.text)
+
+    assert unit["Service"]["User"] == "packhouse"
+    program, *arguments = shlex.split(unit["Service"]["ExecStart"])
+    if Path(program).name == "nginx":
+        return
+    words = [argument for argument in arguments if not argument.startswith(("-", "/"))]
+    shown = subprocess.run(
+        [str(BIN / Path(program).name), *words, "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=clean_environment(tmp_path),
+    )
+    assert shown.returncode == 0, shown.stderr
+    for option in (argument for argument in arguments if argument.startswith("--")):
+        assert option in shown.stdout
+
+
+# --- what is complete --------------------------------------------------------------------------------------
+
+
+def test_every_block_has_a_tag_that_is_run():
+    assert [str(block) for page in PAGES for block in blocks(page) if block.tag not in TAGS] == []
+
+
+def test_only_what_cannot_run_is_left_out():
+    """`console` is no way around the runner: it shows what needs root or a terminal of its own."""
+    lines = [
+        (str(block), line.lstrip("#$ "))
+        for block in tagged("console")
+        for line in block.text.splitlines()
+        if line.startswith(("# ", "$ "))
+    ]
+
+    assert [line for line in lines if not line[1].startswith(NOT_RUN)] == []
+    assert [str(block) for block in tagged("console") if not re.match(r"[#$] ", block.text)] == []
+
+
+def test_fences_are_balanced():
+    """An open fence would hide all that follows from this test."""
+    for page in PAGES:
+        assert len(re.findall(r"^ *```", page.read_text(encoding="utf-8"), re.MULTILINE)) == 2 * len(
+            blocks(page)
+        ), page
+
+
+def test_every_link_inside_the_manual_leads_somewhere():
+    missing = []
+    for page in PAGES:
+        prose = FENCE.sub("", page.read_text(encoding="utf-8"))
+        for target in re.findall(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"", prose):
+            path, _, anchor = (target[0] or target[1]).partition("#")
+            if "://" in path:
+                continue
+            file = (page.parent / path).resolve() if path else page
+            if not file.exists():
+                missing.append((str(page.relative_to(ROOT)), path))
+            elif anchor and anchor not in _anchors(file):
+                missing.append((str(page.relative_to(ROOT)), f"{path}#{anchor}"))
+    assert missing == []
+
+
+def _anchors(page: Path) -> set[str]:
+    """The anchors that GitHub makes of a page's headings."""
+    return {
+        re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+
+
+def _refusals() -> dict[str, str]:
+    """Every error code of the three packages -> the class that has it."""
+    for package in (packhouse, indexer, uploadd):
+        for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+            if ".migrations" not in module.name and not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+    found, waiting = {}, [errors.PackhouseError]
+    while waiting:
+        kind = waiting.pop()
+        waiting += kind.__subclasses__()
+        if kind.__module__.split(".")[0] in {"packhouse", "indexer", "uploadd"}:
+            found[kind.code] = kind.__name__
+    return found
+
+
+def test_every_error_code_has_a_heading_and_every_heading_a_code():
+    described = {heading.strip("`") for heading in headings("docs/errors.md") if heading.startswith("`")}
+
+    assert described == set(_refusals())
+
+
+def test_the_settings_table_is_the_generated_one():
+    """`packhouse.settings.document()` is the source; the manual holds a copy that cannot age."""
+    assert settings.document() in (ROOT / "docs" / "operator.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_shows_the_test_command_that_ci_runs():
+    assert "make test" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").rstrip().endswith("make test")
+
+
+def test_decisions_are_numbered_without_a_gap():
+    numbers = [int(page.name[:4]) for page in sorted((ROOT / "docs" / "adr").glob("*.md"))]
+
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) >= 3
