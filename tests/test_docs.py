@@ -34,6 +34,7 @@ import indexer
 import packhouse
 import uploadd
 from packhouse import errors, settings, webserver
+from uploadd import problems
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -318,25 +319,43 @@ def _anchors(page: Path) -> set[str]:
     }
 
 
-def _refusals() -> dict[str, str]:
-    """Every error code of the three packages -> the class that has it."""
+def _refusals() -> set[type[errors.PackhouseError]]:
+    """Every refusal of the three packages."""
     for package in (packhouse, indexer, uploadd):
         for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
             if ".migrations" not in module.name and not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
-    found, waiting = {}, [errors.PackhouseError]
+    found, waiting = set(), [errors.PackhouseError]
     while waiting:
         kind = waiting.pop()
         waiting += kind.__subclasses__()
         if kind.__module__.split(".")[0] in {"packhouse", "indexer", "uploadd"}:
-            found[kind.code] = kind.__name__
+            found.add(kind)
     return found
 
 
-def test_every_error_code_has_a_heading_and_every_heading_a_code():
-    described = {heading.strip("`") for heading in headings("docs/errors.md") if heading.startswith("`")}
+def _described() -> dict[str, str]:
+    """Code -> what `docs/errors.md` says under its heading."""
+    _, *sections = re.split(
+        r"^### `(.+)`$", (ROOT / "docs" / "errors.md").read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
+    return dict(zip(sections[::2], sections[1::2], strict=True))
 
-    assert described == set(_refusals())
+
+def test_every_error_code_has_a_heading_and_every_heading_a_code():
+    assert set(_described()) == {kind.code for kind in _refusals()} | {"internal"}
+
+
+def test_the_statuses_in_the_manual_are_the_served_ones():
+    """The first bold number under a code is its status; codes of the installation have none."""
+    told = {
+        code: int(found[1])
+        for code, text in _described().items()
+        if (found := re.search(r"\*\*(\d{3})\b", text))
+    }
+
+    assert told.pop("internal") == 500
+    assert told == {kind.code: status for kind in _refusals() if (status := problems.status_of(kind)) != 500}
 
 
 def test_the_settings_table_is_the_generated_one():
