@@ -97,7 +97,7 @@ class InspectionPool:
                 after = self._replace(child)
                 reason = f"it took longer than {self._wall_s} s to read"
                 raise BadArchive(claim.filename, reason) from None
-            except _DiedError:
+            except _DiedError as error:
                 after = self._replace(child)
                 how = child.end()
                 if how == -signal.SIGXCPU:
@@ -105,9 +105,8 @@ class InspectionPool:
                     raise BadArchive(claim.filename, reason) from None
                 # It may have been killed from outside, or while it was idle: a second child decides.
                 if last:
-                    raise BadArchive(
-                        claim.filename, f"the process that read it died ({_name(how)})"
-                    ) from None
+                    said = str(error) or _name(how)
+                    raise BadArchive(claim.filename, f"the process that read it died ({said})") from None
             except BaseException:
                 after = self._replace(child)  # interrupted in the middle of an answer
                 raise
@@ -250,17 +249,16 @@ class _Child:
     def end(self) -> int:
         """Kill it if it still runs; returns the exit status, negative for a signal."""
         if not self.ended:
-            os.close(self._lifeline)
-            self._lifeline = -1
-            with suppress(OSError):
-                self._jobs.close()
-            how = self._process.poll()
-            if how is None and self._answers_ended():
+            if self._process.poll() is None and self._answers_ended():
                 with suppress(subprocess.TimeoutExpired):
                     self._process.wait(_STOP_S)  # it is dying already: learn of what
             self._process.kill()
             self._process.wait()
+            with suppress(OSError):
+                self._jobs.close()
             self._answers.close()
+            os.close(self._lifeline)
+            self._lifeline = -1
         return self._process.returncode
 
     def _answers_ended(self) -> bool:
