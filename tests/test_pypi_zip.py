@@ -127,7 +127,31 @@ def wide_end(**override: int) -> bytes:
     return raw_zip(Entry(), zip64=end64(len(PLAIN) - 22, **values), **narrow)
 
 
+class OneWay(io.BytesIO):
+    """A pipe: what was written cannot be corrected."""
+
+    def seekable(self) -> bool:
+        return False
+
+    def seek(self, *_: int) -> int:
+        raise OSError("a pipe")
+
+    def tell(self) -> int:
+        raise OSError("a pipe")
+
+
+def streamed_by_python(*, force_zip64: bool) -> bytes:
+    pipe = OneWay()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("a.txt", "w", force_zip64=force_zip64) as member:
+            member.write(b"hello")
+        archive.writestr("b.txt", b"world")
+    return pipe.getvalue()
+
+
 ACCEPTED = {
+    "streamed by Python": streamed_by_python(force_zip64=False),
+    "streamed by Python, as if it were large": streamed_by_python(force_zip64=True),
     "plain": PLAIN,
     "stored": raw_zip(Entry(method=0)),
     "empty member": raw_zip(Entry(data=b"")),
@@ -139,6 +163,8 @@ ACCEPTED = {
     "an unknown extra field": raw_zip(Entry(local={"extra": extra(0x5455, b"\1\0\0\0\0")})),
     # Python's zipfile writes it for streams whose size it does not know.
     "zip64 sizes in the local header": raw_zip(Entry(local={"size": MAX32, "packed": MAX32, "extra": WIDE})),
+    # Bazel's zipper, which makes protobuf's wheels
+    "zip64 sizes in the local header, needlessly": raw_zip(Entry(local={"extra": WIDE})),
     "zip64 sizes in the central directory": raw_zip(
         Entry(central={"size": MAX32, "packed": MAX32, "extra": WIDE})
     ),
@@ -271,7 +297,11 @@ REFUSED = {
     ),
     "a zip64 field nobody asked for": (raw_zip(Entry(central={"extra": WIDE})), "do not fit its entry"),
     "a zip64 field that is missing": (raw_zip(Entry(central={"size": MAX32})), "do not fit its entry"),
-    "a zip64 field nobody asked for, local": (raw_zip(Entry(local={"extra": WIDE})), "do not fit its local"),
+    "a zip64 field nobody asked for, local": (
+        raw_zip(Entry(local={"extra": extra(1, struct.pack("<2Q", 5, 8))})),
+        "do not fit its local",
+    ),
+    "a zip64 field that is missing, local": (raw_zip(Entry(local={"size": MAX32})), "other sizes"),
     "a zip64 field of the wrong length, local": (
         raw_zip(Entry(local={"size": MAX32, "packed": MAX32, "extra": extra(1, b"\0" * 8)})),
         "do not fit its local",

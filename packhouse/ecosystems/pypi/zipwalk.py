@@ -241,12 +241,12 @@ class ZipWalker:
         if method != member.method or (local_flags ^ flags) & _COMPARED_FLAGS:
             raise self._bad(f"local header and central entry of {path} disagree")
         wide = self._extras(rest[name_length:], path)
-        if wide is not None and size == packed == MAX32:
-            if len(wide) != 16:
+        if wide is not None:
+            # Bazel's zipper writes the field although it needs none: harmless while every reading agrees.
+            full = struct.unpack("<2Q", wide) if len(wide) == 16 else ()
+            if not full or size not in (MAX32, full[0]) or packed not in (MAX32, full[1]):
                 raise self._bad(f"the zip64 sizes of {path} do not fit its local header")
-            size, packed = struct.unpack("<2Q", wide)
-        elif wide is not None or MAX32 in (size, packed):
-            raise self._bad(f"the zip64 sizes of {path} do not fit its local header")
+            size, packed = full
         said = (crc, packed, size)
         if said != (member.crc, member.compressed, member.size) and not (flags & _STREAMED and not any(said)):
             raise self._bad(f"the local header of {path} gives other sizes or another checksum")
