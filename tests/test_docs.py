@@ -368,6 +368,23 @@ def test_the_readme_shows_the_test_command_that_ci_runs():
     assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").rstrip().endswith("make test")
 
 
+def test_every_threat_names_a_test_that_is_there():
+    """A row of the threat model is a promise; the test it names keeps it."""
+    named = re.findall(
+        r"`(test_\w+\.py)::(test_\w+)`", (ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8")
+    )
+    missing = [
+        f"{file}::{test}"
+        for file, test in named
+        if not re.search(
+            rf"^(async )?def {test}\b", (ROOT / "tests" / file).read_text(encoding="utf-8"), re.MULTILINE
+        )
+    ]
+
+    assert missing == []
+    assert len(named) > 30
+
+
 def test_decisions_are_numbered_without_a_gap():
     numbers = [int(page.name[:4]) for page in sorted((ROOT / "docs" / "adr").glob("*.md"))]
 
