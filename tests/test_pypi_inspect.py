@@ -200,6 +200,11 @@ STRUCTURE = {
     "no dist-info": (("tiny-1.0-py3-none-any.whl", zip_bytes([("tiny.py", b"")])), "0 .dist-info directories"),
     "two dist-infos": (wheel(add={"other-2.0.dist-info/METADATA": b""}), "2 .dist-info directories"),
     "two dist-infos by case": (wheel(add={"other-2.0.DIST-INFO/METADATA": b""}), "2 .dist-info directories"),
+    "an empty dist-info": (
+        wheel(add={"other-2.0.dist-info/": b""}, record=wheel_members()[f"{INFO}/RECORD"]),
+        "2 .dist-info directories",
+    ),
+    "a file called dist-info": (wheel(add={"other-2.0.dist-info": b""}), "2 .dist-info directories"),
     "a dist-info of another project": (make_wheel(dist_info="other-1.0.dist-info"), "another project or version"),
     "a dist-info of another version": (make_wheel(dist_info="tiny-1.1.dist-info"), "another project or version"),
     "a dist-info without version": (make_wheel(dist_info="tiny.dist-info"), "another project or version"),

@@ -88,7 +88,18 @@ REFUSED = {
     "a name that begins with a dot segment": (header("./a/f") + END, "segment"),
     "a file that ends in a slash": (pax({"path": "a/f/"}) + FILE + END, "ends in a slash"),
     "the same file twice": (FILE + FILE + END, "twice"),
-    "two PKG-INFO": (header("a/PKG-INFO", b"1") + header("a/PKG-INFO", b"2") + END, "twice"),
+    "two PKG-INFO": (
+        header("a/PKG-INFO", b"1") + header("a/PKG-INFO", b"2") + END,
+        "it has a/PKG-INFO and a/PKG-INFO",
+    ),
+    "a PKG-INFO in each of two directories": (
+        header("a/PKG-INFO", b"1") + header("b/PKG-INFO", b"2") + END,
+        "it has b/PKG-INFO and a/PKG-INFO",
+    ),
+    "a link of a thousand names": (
+        pax({"linkpath": "x/" * 600}) + header("a/l", kind=tarfile.SYMTYPE, linkname="x") + END,
+        "malformed",
+    ),
     "names that differ by case": (FILE + header("A/F") + END, "differ only by case"),
     "a file that is also a directory": (FILE + header("a/f/g") + END, "file and a directory"),
     "a file below a link": (

@@ -15,7 +15,7 @@ from itertools import takewhile
 from typing import BinaryIO
 
 from packhouse.ecosystems import Limits
-from packhouse.ecosystems.pypi.members import RATIO, RATIO_FLOOR, colliding_paths, unsafe_path
+from packhouse.ecosystems.pypi.members import MAX_PATH, RATIO, RATIO_FLOOR, colliding_paths, unsafe_path
 from packhouse.errors import BadArchive
 
 _CHUNK = 1 << 20
@@ -131,8 +131,8 @@ class TarReader:
             if len(members) > self._limits.members:
                 raise self._bad(f"it has more than {self._limits.members} members")
             if not member.target and member.path.split("/")[1:] == [wanted]:
-                if member.path in kept:
-                    raise self._bad(f"{member.path} is there twice")
+                if kept:  # also bounds what is held in memory
+                    raise self._bad(f"it has {member.path} and {next(iter(kept))}")
                 kept[member.path] = self._payload(info)
             else:
                 self._skip(_padded(info.size))
@@ -221,7 +221,7 @@ class TarReader:
                 raise self._bad(f"{path} is a file whose name ends in a slash")
             return TarMember(path=path, size=info.size)
         if info.type in _LINKS:
-            if info.size or not target or path.endswith("/"):
+            if info.size or not 0 < len(target) <= MAX_PATH or path.endswith("/"):
                 raise self._bad(f"the link {path} is malformed")
             return TarMember(path=path, size=0, target=target, symbolic=info.type == tarfile.SYMTYPE)
         kind = "sparse" if info.type == tarfile.GNUTYPE_SPARSE else "neither a file, a directory nor a link"

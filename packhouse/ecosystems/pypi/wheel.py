@@ -60,7 +60,7 @@ def read_wheel(file: BinaryIO, distribution: Distribution, limits: Limits) -> Co
     reader = ZipReader(file, filename, limits)
     layout = reader.layout
     files = {member.path: member for member in layout.members if not member.directory}
-    info = _dist_info(files, distribution)
+    info = _dist_info([member.path for member in layout.members], distribution)
     named: dict[str, bytes] = {}
     for name in ("METADATA", "WHEEL", "RECORD"):
         if f"{info}/{name}" not in files:
@@ -86,9 +86,12 @@ class _Verdict:
     warnings: list[str] = field(default_factory=list)
 
 
-def _dist_info(files: Mapping[str, Member], distribution: Distribution) -> str:
-    """Return the one `.dist-info` directory, which must carry the name and version of the file name."""
-    tops = {path.split("/", 1)[0] for path in files if "/" in path}
+def _dist_info(paths: list[str], distribution: Distribution) -> str:
+    """Return the one `.dist-info` directory, which must carry the name and version of the file name.
+
+    Installers look at the first segment of every entry, an empty directory's or a plain file's too.
+    """
+    tops = {path.split("/", 1)[0] for path in paths}
     infos = sorted(top for top in tops if top.lower().endswith(".dist-info"))
     filename = distribution.filename
     if len(infos) != 1:
