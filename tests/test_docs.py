@@ -34,7 +34,7 @@ import indexer
 import packhouse
 import uploadd
 from packhouse import errors, settings, webserver
-from uploadd import problems
+from uploadd import dialects, problems
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -366,6 +366,27 @@ def test_the_settings_table_is_the_generated_one():
 def test_the_readme_shows_the_test_command_that_ci_runs():
     assert "make test" in (ROOT / "README.md").read_text(encoding="utf-8")
     assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").rstrip().endswith("make test")
+
+
+def _route_text(method: str, pattern: str) -> str:
+    return f"{method} {pattern.rstrip('/') or '/'}"
+
+
+def test_every_route_is_on_a_protocol_page():
+    """`METHOD /path` in code font, with the placeholders that the source uses; a slash at the end is no difference."""
+    manual = "\n".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "protocol").glob("*.md"))
+    written = {
+        _route_text(method, path.partition("?")[0])
+        for method, path in re.findall(r"`([A-Z]+) (/[^`]*)`", manual)
+    }
+    routes = {
+        _route_text(route.method, route.pattern)
+        for module in pkgutil.iter_modules(dialects.__path__, dialects.__name__ + ".")
+        for route in importlib.import_module(module.name).ROUTES
+    }
+
+    assert routes - written == set()
+    assert len(routes) > 10
 
 
 def test_every_threat_names_a_test_that_is_there():
