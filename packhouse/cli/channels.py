@@ -1,0 +1,144 @@
+"""`packhouse channel`: make, list, change and delete channels."""
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from packhouse import webserver
+from packhouse.cli.options import data_option, opened
+from packhouse.cli.output import moment, say, table, yes
+from packhouse.cli.programs import python_command, python_environment
+from packhouse.errors import ChannelExists, Unavailable
+from packhouse.house import House, initialise
+from packhouse.model import Area, Channel
+from packhouse.names import parse_channel
+from packhouse.tree import channel_root
+
+_PUBLISH_S = 60.0
+_POLL_S = 0.2
+_SITE = Area("", "", "site")
+
+
+@click.group()
+def channel() -> None:
+    """Make, list, change and delete channels."""
+
+
+@channel.command(epilog="\b\nExample:\n  packhouse channel create team --private")
+@click.argument("name")
+@click.option("--private", is_flag=True, help="Only for those with a grant; nothing in it is public.")
+@click.option("--overwrite", is_flag=True, help="Let `push --force` replace files.")
+@data_option
+def create(name: str, private: bool, overwrite: bool, data: Path) -> None:
+    """Make the channel NAME; its first, empty indexes are there when this returns."""
+    wanted = parse_channel(name)
+    with opened(data) as house:
+        if house.catalog.channels.find(wanted) is not None:
+            raise ChannelExists(wanted)
+        if overwrite:
+            # nginx first: what it serves as immutable stays in clients' caches for a year.
+            webserver.update_overwrite(house.data, [*_overwritable(house), wanted])
+        awaited = house.create_channel(wanted, private=private, overwrite=overwrite)
+        initialise(house.data, [wanted])
+        _published(house, awaited, wanted)
+    say(f"channel {wanted} is there{'; it is private' if private else ''}")
+
+
+@channel.command("list", epilog="\b\nExample:\n  packhouse channel list")
+@data_option
+def list_(data: Path) -> None:
+    """List the channels."""
+    with opened(data) as house:
+        rows = [
+            (
+                item.name,
+                "private" if item.private else "public",
+                yes(item.overwrite),
+                str(item.serial),
+                moment(item.created_us),
+            )
+            for item in house.catalog.channels.list()
+        ]
+    click.echo(table(("NAME", "READ BY", "OVERWRITE", "SERIAL", "CREATED (UTC)"), rows))
+
+
+@channel.command("set", epilog="\b\nExample:\n  packhouse channel set nightly --overwrite")
+@click.argument("name")
+@click.option(
+    "--overwrite/--no-overwrite",
+    required=True,
+    default=None,
+    help="Whether `push --force` may replace files.",
+)
+@data_option
+def set_(name: str, overwrite: bool, data: Path) -> None:
+    """Change the settings of the channel NAME."""
+    with opened(data) as house:
+        found = house.catalog.channels.get(parse_channel(name))
+        if overwrite:
+            webserver.update_overwrite(house.data, [*_overwritable(house), found.name])
+        house.catalog.channels.set(found.name, overwrite=overwrite)
+        # Forbidding it is told to nginx last, for the same reason.
+        webserver.update_overwrite(house.data, _overwritable(house))
+        house.wake.poke("wake")
+    say(f"channel {found.name} {'lets' if overwrite else 'does not let'} files be replaced")
+
+
+@channel.command(epilog="\b\nExample:\n  packhouse channel delete old-team")
+@click.argument("name")
+@data_option
+def delete(name: str, data: Path) -> None:
+    """Delete the channel NAME, which must hold no files any more; names deleted in it stay retired."""
+    with opened(data) as house:
+        gone = house.catalog.channels.delete(parse_channel(name))
+        house.wake.poke("wake")
+        # An indexer may be in the middle of the channel's pages: when it has published the list of channels
+        # without it, it is not any more.
+        _published(house, {_SITE: house.catalog.areas.generation(_SITE)}, None)
+        _remove_files(house, gone)
+        webserver.update_overwrite(house.data, _overwritable(house))
+    say(f"channel {gone.name} is deleted")
+
+
+def _overwritable(house: House) -> list[str]:
+    return [item.name for item in house.catalog.channels.list() if item.overwrite]
+
+
+def _published(house: House, awaited: Mapping[Area, int], name: str | None) -> None:
+    """Wait until a running indexer has published; let one run once where none does.
+
+    Raises:
+        Unavailable: it did not happen; the sentence says what to look at.
+    """
+    with house.locks.exclusive("indexer") as nobody_indexes:
+        pass
+    if nobody_indexes:
+        _index_once(house, name)
+        return
+    waited_s = 0.0
+    while house.catalog.areas.unpublished(awaited):
+        if waited_s >= _PUBLISH_S:
+            raise Unavailable(
+                f"the change is stored, but the indexer did not publish it in {_PUBLISH_S:g} s: "
+                "`packhouse doctor` says what fails"
+            )
+        house.wake.wait("published", _POLL_S)
+        waited_s += _POLL_S
+
+
+def _index_once(house: House, name: str | None) -> None:
+    # A program of its own: the command line knows nothing of how pages are made.
+    command = python_command("indexer", "reindex", "--data", str(house.data), *([name] if name else []))
+    done = subprocess.run(command, env=python_environment(), capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+        raise Unavailable(f"the change is stored, but it could not be published; indexer said: {said}")
+
+
+def _remove_files(house: House, channel: Channel) -> None:
+    """Remove the published files of a channel that the catalog has forgotten."""
+    for stat in list(house.tree.scan(channel_root(channel))):
+        house.tree.remove(stat.path)
+    house.tree.flush()

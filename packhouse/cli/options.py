@@ -1,0 +1,71 @@
+"""Options that several commands share, and what they open."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from packhouse.errors import PackhouseError, Unavailable
+from packhouse.house import House, open_house
+
+DEFAULT_DATA = "packhouse-data"
+DEFAULT_SERVER = "http://127.0.0.1:8080"
+
+# click takes an empty variable for an unset one, as all of Packhouse does.
+data_option = click.option(
+    "--data",
+    envvar="PACKHOUSE_DATA",
+    default=DEFAULT_DATA,
+    show_default=True,
+    show_envvar=True,
+    type=click.Path(path_type=Path),
+    metavar="DATA",
+    help="The data directory.",
+)
+
+server_option = click.option(
+    "--server",
+    envvar="PACKHOUSE_SERVER",
+    default=DEFAULT_SERVER,
+    show_default=True,
+    show_envvar=True,
+    metavar="URL",
+    help="The server to talk to; the key comes from PACKHOUSE_KEY.",
+)
+
+channel_option = click.option(
+    "--channel", required=True, metavar="CHANNEL", help="The channel, such as main."
+)
+
+
+@contextmanager
+def opened(data: Path) -> Iterator[House]:
+    """Open a data directory for one command and close it again."""
+    house = open_house(data)
+    try:
+        yield house
+    finally:
+        house.close()
+
+
+def exit_code(error: PackhouseError) -> int:
+    """Return the exit code of a refusal: 3 where trying again later is right, else 1."""
+    return 3 if isinstance(error, Unavailable) else 1
+
+
+def parse_listen(host: str, port: int) -> str:
+    """Return nginx's spelling of an address; an IPv6 address gets its brackets."""
+    return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
+
+
+def example(text: str) -> dict[str, Any]:
+    """Return the keyword that puts an example under a command's help, its line breaks kept."""
+    return {"epilog": f"\b\nExample:\n  {text}"}
+
+
+def is_root() -> bool:
+    """Whether this process may do everything."""
+    return os.geteuid() == 0
