@@ -179,6 +179,9 @@ class FsTree:
                 try:
                     with self._directory(above, make=True) as parent:
                         return self._put(parent, path, name, source, when, None if served else mtime_s or 0)
+                except Changed:
+                    self._prune(above)  # nothing was written: no empty directory either
+                    raise
                 except FileNotFoundError:
                     # Another thread removed the directory as empty, between our walk and our link.
                     if not left:
@@ -229,7 +232,7 @@ class FsTree:
                 yield _Source(name, parent, fd), False
             finally:
                 os.close(fd)
-                with suppress(FileNotFoundError):
+                with suppress(OSError):  # renamed already; or litter, which does not undo a put that worked
                     fsio.unlink(name, dir_fd=parent)
 
     def remove(self, path: str) -> bool:
@@ -270,6 +273,8 @@ class FsTree:
         """
         *from_, old = _split(source)
         *to, new = _split(target)
+        if target.startswith(f"{source}/"):
+            raise ValueError(f"{source} cannot be moved into itself")
         with fsio.answering(source):
             for left in reversed(range(_TRIES)):
                 try:
@@ -282,7 +287,9 @@ class FsTree:
                         break
                 else:
                     self._moved(source, target)
+                    self._prune(from_)
                     return
+            self._prune(to)
         raise FileNotFoundError(errno.ENOENT, "no such object in the store", source)
 
     def _is_there(self, above: list[str], name: str) -> bool:
