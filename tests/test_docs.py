@@ -14,6 +14,7 @@ runs: that address, `pkh-…` (the admin key) and `/var/lib/packhouse` (the data
 """
 
 import configparser
+import datetime as dt
 import importlib
 import json
 import os
@@ -28,6 +29,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from e2e_support import BIN, KEY, Server, clean_environment, free_port, serving, wait_until
 
 import indexer
@@ -218,6 +222,22 @@ def test_json_examples_are_json(block):
     assert json.loads(block.text)
 
 
+def write_certificate(folder: Path) -> None:
+    """A certificate signed by itself, as `cert.pem` and `key.pem`."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "packages.example.org")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = x509.CertificateBuilder(
+        name, name, key.public_key(), x509.random_serial_number(), now, now + dt.timedelta(days=2)
+    ).sign(key, hashes.SHA256())
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+
+
 @pytest.mark.parametrize("block", tagged("nginx"), ids=str)
 @pytest.mark.parametrize("binary", webserver.nginx_builds(), ids=lambda binary: binary.origin)
 def test_nginx_examples_are_accepted(block, binary, tmp_path):
@@ -230,11 +250,7 @@ def test_nginx_examples_are_accepted(block, binary, tmp_path):
     webserver.install(tmp_path, (ROOT / "nginx.conf").read_text(), includes)
     text = block.text.replace("/etc/ssl/packhouse", str(tmp_path))
     (tmp_path / webserver.INCLUDES / "server-example.conf").write_text(text)
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=packages.example.org", "-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    write_certificate(tmp_path)
 
     ran = subprocess.run(
         webserver.test_command(binary, tmp_path), cwd=tmp_path, capture_output=True, text=True, check=False
