@@ -185,6 +185,7 @@ def test_bandersnatch_mirrors_a_channel(server, tmp_path):
         directory = {mirror}
         master = {server.url}/shop
         api-method = simple
+        allow-non-https = true
         json = false
         release-files = true
         timeout = 10
