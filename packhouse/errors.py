@@ -48,6 +48,18 @@ class BadName(Malformed):
         super().__init__(f"{shown!r} is not a valid {kind}: {rule}")
 
 
+class EncodedBody(Malformed):
+    """The body is compressed in transit; packages are compressed already, and bombs hide there."""
+
+    code = "encoded-body"
+
+
+class Withdrawn(Malformed):
+    """An operation that clients of old may still ask for, and that is gone for good."""
+
+    code = "withdrawn"
+
+
 # --- the bytes are not what they should be -----------------------------------------------------------------
 
 

@@ -1,0 +1,187 @@
+"""A daemon on a real port with the real intake and catalog, and a tiny stand-in for the indexer."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from packhouse.house import House, initialise, open_house
+from packhouse.intake.receive import Inspector, Intake
+from packhouse.model import Action
+from packhouse.names import ChannelName
+from uploadd.app import create_app
+
+SETTINGS = "min_free_bytes = 0\npublish_wait_s = 6.0\nmax_upload_bytes = 8_000_000\n"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    reason: str
+    headers: CIMultiDictProxy[str]
+    body: bytes
+    json: dict = field(default_factory=dict)
+
+    @property
+    def code(self) -> str:
+        return self.json.get("code", "")
+
+
+class FakeIndexer:
+    """Publishes everything that is dirty by saying so: clears the marks and announces it."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="fake-indexer")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._house.wake.poke("wake")
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def publish(self) -> None:
+        """Clear every mark that is due."""
+        areas = self._house.catalog.areas
+        for area in areas.due():
+            areas.clear(area, areas.generation(area))
+        self._house.wake.poke("published")
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            if self._house.catalog.areas.due():
+                self.publish()
+            self._house.wake.wait("wake", 0.05)
+        self._house.wake.close()
+
+
+@dataclass
+class Daemon:
+    """A running daemon."""
+
+    house: House
+    indexer: FakeIndexer
+    url: str
+    keys: Mapping[str, str]
+    session: aiohttp.ClientSession
+    port: int
+
+    def bearer(self, who: str = "ci") -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.keys[who]}"}
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        data: object = None,
+        *,
+        key: str | None = "ci",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send one request; the path goes out exactly as it is written."""
+        sent = {**(self.bearer(key) if key else {}), **(headers or {})}
+        url = URL(self.url + path, encoded=True)
+        async with self.session.request(
+            method, url, data=data, headers=sent, allow_redirects=False, skip_auto_headers=["User-Agent"]
+        ) as response:
+            body = await response.read()
+            is_json = "json" in response.headers.get("Content-Type", "")
+            json = await response.json(content_type=None) if is_json and body else {}
+            return Answer(response.status, response.reason, response.headers, body, json)
+
+    async def raw(self, *pieces: bytes) -> bytes:
+        """Send bytes as they are and return everything that comes back until the server closes."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+            return await reader.read()
+        finally:
+            writer.close()
+
+    def files(self) -> list[str]:
+        """Every file of the three trees and of incoming, sorted."""
+        return sorted(
+            str(path.relative_to(self.house.data))
+            for folder in ("public", "private", "restricted", "incoming")
+            for path in (self.house.data / folder).rglob("*")
+            if path.is_file()
+        )
+
+
+@contextmanager
+def open_test_house(data: Path, settings: str = SETTINGS) -> Iterator[House]:
+    """A data directory with the channels main (public), other (public, overwrites) and closed (private)."""
+    initialise(data)
+    (data / "packhouse.toml").write_text(settings)
+    house = open_house(data)
+    try:
+        house.create_channel(ChannelName("main"))
+        house.create_channel(ChannelName("other"), overwrite=True)
+        house.create_channel(ChannelName("closed"), private=True)
+        yield house
+    finally:
+        house.close()
+
+
+def make_keys(house: House) -> dict[str, str]:
+    """admin; ci writes and deletes main and other; boss maintains other; reader has no rights; insider reads closed."""
+    accounts = house.catalog.accounts
+    write = [(action, channel) for action in (Action.WRITE, Action.DELETE) for channel in ("main", "other")]
+    return {
+        "admin": accounts.create_key("admin", admin=True)[1],
+        "ci": accounts.create_key("ci", grants=write)[1],
+        "boss": accounts.create_key("boss", grants=[(Action.MAINTAIN, "other")])[1],
+        "reader": accounts.create_key("reader")[1],
+        "insider": accounts.create_key("insider", grants=[(Action.READ, "closed")])[1],
+    }
+
+
+@asynccontextmanager
+async def run_daemon(
+    data: Path, inspector: Inspector, *, settings: str = SETTINGS, publish: bool = True
+) -> AsyncIterator[Daemon]:
+    """Start the daemon as `uploadd.__main__` does, on a loopback port instead of a socket."""
+    with open_test_house(data, settings) as house:
+        indexer = FakeIndexer(house)
+        indexer.publish()
+        runner = web.AppRunner(
+            create_app(house, Intake(house, inspector)),
+            access_log=None,
+            auto_decompress=False,
+            read_bufsize=1 << 20,
+            shutdown_timeout=5,
+        )
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        port = runner.addresses[0][1]
+        if publish:
+            indexer.start()
+        try:
+            async with aiohttp.ClientSession(auto_decompress=False) as session:
+                yield Daemon(
+                    house=house,
+                    indexer=indexer,
+                    url=f"http://127.0.0.1:{port}",
+                    keys=make_keys(house),
+                    session=session,
+                    port=port,
+                )
+        finally:
+            await runner.cleanup()
+            indexer.stop()

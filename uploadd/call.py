@@ -1,0 +1,49 @@
+"""One request on its way through: what a route's handler gets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from packhouse.model import Action, Channel, Ecosystem, Principal
+from uploadd.identity import Credentials
+from uploadd.pace import Pace
+from uploadd.services import Services
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request that passed the door: its caller may do the route's action somewhere in the channel.
+
+    Attributes:
+        request: for headers and body; never for the path (`path` is decoded safely).
+        path: the route's placeholders, as the caller spelled them.
+        query: the parameters.
+        shown: the credentials.
+        principal: whose they are; of an open route nobody was looked up.
+        channel: the channel that the path names, or the default one; None for an open route.
+    """
+
+    request: web.Request
+    services: Services
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    shown: Credentials
+    principal: Principal
+    channel: Channel | None = None
+
+    @property
+    def here(self) -> Channel:
+        """The channel of a route that has one."""
+        if self.channel is None:
+            raise RuntimeError("an open route has no channel")
+        return self.channel
+
+    def pace(self) -> Pace:
+        """Return a fresh measure of how fast the body must come."""
+        settings = self.services.house.settings
+        return Pace(settings.min_rate_bytes_s, settings.slow_window_s)
+
+    def require(self, action: Action, ecosystem: Ecosystem | None = None, package: str | None = None) -> None:
+        """Pass if the caller may do `action` here, or raise `Unauthenticated` or `Forbidden`; blocking."""
+        self.services.rights.require(self.principal, action, self.here, ecosystem, package)

@@ -1,0 +1,1 @@
+"""The APIs. One file each, exporting `ROUTES`; siblings never import each other."""

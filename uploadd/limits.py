@@ -1,0 +1,75 @@
+"""How much at once: uploads per process, room on the disk, bytes of a small body."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from packhouse.errors import Busy, StorageFull, TooLarge
+from packhouse.house import House
+from uploadd.pace import Pace
+
+MAX_UPLOADS = 200
+"""Bodies read at once by one process; each holds a descriptor and up to 3 MiB of memory."""
+PATIENCE_S = 30.0
+"""How long an upload waits for its turn before it is told to come again."""
+MAX_SMALL_BODY = 1 << 20
+
+
+class Gate:
+    """Lets so many uploads in; the others wait at the door with their bodies unread."""
+
+    def __init__(self, places: int = MAX_UPLOADS, patience_s: float = PATIENCE_S) -> None:
+        self._places, self._patience_s = asyncio.Semaphore(places), patience_s
+
+    @asynccontextmanager
+    async def enter(self) -> AsyncIterator[None]:
+        """Hold one place.
+
+        Raises:
+            Busy: none came free in time.
+        """
+        try:
+            async with asyncio.timeout(self._patience_s):
+                await self._places.acquire()
+        except TimeoutError:
+            raise Busy("too many uploads are under way; try again in a moment") from None
+        try:
+            yield
+        finally:
+            self._places.release()
+
+
+async def small_body(request: web.Request, pace: Pace) -> bytes:
+    """Return the whole body of a request that carries no package.
+
+    Raises:
+        TooLarge: more than 1 MiB.
+        TooSlow: it does not come.
+    """
+    declared = request.content_length
+    if declared is not None and declared > MAX_SMALL_BODY:
+        raise TooLarge("the body", declared, MAX_SMALL_BODY)
+    body = bytearray()
+    while chunk := await pace.read(request.content.readany()):
+        body += chunk
+        if len(body) > MAX_SMALL_BODY:
+            raise TooLarge("the body", None, MAX_SMALL_BODY)
+    return bytes(body)
+
+
+def require_room(house: House, size: int | None) -> None:
+    """Refuse an upload that the disk has no room for; `size` in bytes, None if it was not said.
+
+    Raises:
+        StorageFull: it would leave less than `min_free_bytes`.
+    """
+    least = house.settings.min_free_bytes
+    free = shutil.disk_usage(house.data).free
+    if free - (size or 0) < least:
+        raise StorageFull(
+            f"the server's disk has {free} bytes free and keeps {least} of them; "
+            "let an admin make room, then upload again"
+        )

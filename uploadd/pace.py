@@ -1,0 +1,55 @@
+"""The least rate of a body: a client that trickles must not hold an upload's place for ever."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from packhouse.errors import TooSlow
+
+B = TypeVar("B", bytes, bytearray)
+T = TypeVar("T")
+
+
+class Pace:
+    """Counts what arrives in windows of time; only time spent waiting for the client counts.
+
+    Args:
+        rate_bytes_s: least rate, in bytes per second.
+        window_s: over how many seconds it is measured.
+    """
+
+    def __init__(self, rate_bytes_s: int, window_s: float) -> None:
+        self._rate, self._window_s = rate_bytes_s, window_s
+        self._waited_s, self._arrived = 0.0, 0
+
+    async def read(self, piece: Awaitable[B]) -> B:
+        """Wait for the next bytes of the body.
+
+        Raises:
+            TooSlow: fewer bytes than the least rate asks for came within a window.
+        """
+        got = await self.wait(piece)
+        self._arrived += len(got)
+        return got
+
+    async def wait(self, step: Awaitable[T]) -> T:
+        """Wait for something that the client has to send, without counting its bytes; raises `TooSlow`."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            async with asyncio.timeout(max(0.0, self._window_s - self._waited_s)):
+                got = await step
+        except TimeoutError:
+            raise self._refusal() from None
+        self._waited_s += loop.time() - began
+        if self._waited_s >= self._window_s:
+            if self._arrived < self._rate * self._waited_s:
+                raise self._refusal()
+            self._waited_s, self._arrived = 0.0, 0
+        return got
+
+    def _refusal(self) -> TooSlow:
+        return TooSlow(
+            f"the body arrived slower than {self._rate} bytes per second over {self._window_s:g} seconds; "
+            "nothing was kept, send it again over a better connection"
+        )

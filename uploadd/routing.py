@@ -1,0 +1,102 @@
+"""Routes, and how a target finds its route: on decoded segments, literals before placeholders."""
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from aiohttp import web
+
+from packhouse.errors import NotFound
+from packhouse.model import Action
+from uploadd.call import Call
+from uploadd.problems import Statuses
+from uploadd.target import Target
+
+
+class Open(Enum):
+    """The declaration of a route that needs no right: it tells nothing that is not public, or decides itself."""
+
+    OPEN = "open"
+
+
+OPEN = Open.OPEN
+
+Handler = Callable[[Call], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One method on one path.
+
+    Attributes:
+        pattern: segments that are literal or `{placeholder}`; a trailing slash makes no difference.
+        action: what the caller must be allowed to do in the channel; a route without one stops the start-up.
+        statuses: where this API answers a refusal otherwise than the table.
+    """
+
+    method: str
+    pattern: str
+    action: Action | Open | None
+    handler: Handler
+    statuses: Statuses = field(default_factory=dict)
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """The pattern, split."""
+        return tuple(segment for segment in self.pattern.split("/") if segment)
+
+
+class Router:
+    """All routes of the daemon.
+
+    Raises:
+        ValueError: a route declares no action, or two routes are the same.
+    """
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._by_length: dict[int, list[Route]] = {}
+        seen: set[tuple[str, tuple[str, ...]]] = set()
+        for route in routes:
+            if route.action is None:
+                raise ValueError(f"{route.method} {route.pattern} declares no action: say who may call it")
+            shape = tuple("{}" if segment.startswith("{") else segment for segment in route.segments)
+            if (route.method, shape) in seen:
+                raise ValueError(f"{route.method} {route.pattern} is there twice")
+            seen.add((route.method, shape))
+            self._by_length.setdefault(len(shape), []).append(route)
+
+    def __iter__(self) -> Iterator[Route]:
+        """Every route."""
+        return (route for routes in self._by_length.values() for route in routes)
+
+    def resolve(self, method: str, target: Target) -> tuple[Route, Mapping[str, str]]:
+        """Return the route of a request and the text of its placeholders.
+
+        HEAD is answered by the route of GET. An unknown method is a 404 too, not a 405: uploaders repeat a 405.
+
+        Raises:
+            NotFound: there is none.
+        """
+        fitting = [
+            (route, found)
+            for route in self._by_length.get(len(target.segments), ())
+            if (found := _fit(route.segments, target.segments)) is not None
+        ]
+        wanted = "GET" if method == "HEAD" else method
+        hits = [(route, found) for route, found in fitting if route.method == wanted]
+        shown = "/" + "/".join(target.segments)
+        if not hits:
+            methods = sorted({route.method for route, _ in fitting})
+            hint = f"this address takes {', '.join(methods)}" if methods else "check the address"
+            raise NotFound("such thing as", f"{method[:20]} {shown[:200]}", hint)
+        return max(hits, key=lambda hit: [not segment.startswith("{") for segment in hit[0].segments])
+
+
+def _fit(pattern: tuple[str, ...], segments: tuple[str, ...]) -> dict[str, str] | None:
+    found: dict[str, str] = {}
+    for wanted, text in zip(pattern, segments, strict=True):
+        if wanted.startswith("{"):
+            found[wanted[1:-1]] = text
+        elif wanted != text:
+            return None
+    return found

@@ -1,0 +1,60 @@
+"""What handlers work with, and the threads that the blocking domain runs in."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import ParamSpec, TypeVar
+
+from packhouse.house import House
+from packhouse.intake.receive import Intake
+from packhouse.rights import Rights
+from uploadd.limits import Gate
+from uploadd.probe import Probe
+from uploadd.publication import Publication
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+QUICK_THREADS = 8
+WRITE_THREADS = 8
+JUDGE_THREADS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything a handler may use; one per application.
+
+    The domain is synchronous. Three pools keep its kinds of work apart, so that catalog look-ups never wait
+    for somebody's archive: `quick` for the catalog, `write` for bodies, `judge` for inspect, place and commit.
+    """
+
+    house: House
+    intake: Intake
+    rights: Rights
+    publication: Publication
+    uploads: Gate
+    probe: Probe
+    quick: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(QUICK_THREADS, thread_name_prefix="quick")
+    )
+    write: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(WRITE_THREADS, thread_name_prefix="write")
+    )
+    judge: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(JUDGE_THREADS, thread_name_prefix="judge")
+    )
+
+    async def ask(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a short blocking call (catalog, small file) in a thread."""
+        return await run(self.quick, function, *args, **kwargs)
+
+    def close(self) -> None:
+        """Let the threads finish what they do."""
+        for pool in (self.quick, self.write, self.judge):
+            pool.shutdown(wait=True)
+
+
+async def run(pool: ThreadPoolExecutor, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a blocking call in one of the pools."""
+    return await asyncio.get_running_loop().run_in_executor(pool, lambda: function(*args, **kwargs))

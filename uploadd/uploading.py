@@ -1,0 +1,112 @@
+"""An upload from claim to receipt: admit, stage in threads while reading, commit in a thread."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from packhouse.intake.receive import Receipt, Shelf
+from packhouse.intake.stage import Stage
+from packhouse.model import Action, Channel, Claim, Ecosystem
+from uploadd.call import Call
+from uploadd.door import admit
+from uploadd.headers import refuse_encodings
+from uploadd.services import run
+
+PIECE = 1 << 20
+
+
+class Upload:
+    """A body on its way in. One write runs in a thread while the next bytes are read."""
+
+    def __init__(self, call: Call, stage: Stage) -> None:
+        self._call, self._stage = call, stage
+        self._buffer = bytearray()
+        self._writing: asyncio.Future[None] | None = None
+
+    async def write(self, piece: bytes) -> None:
+        """Take the next bytes.
+
+        Raises:
+            TooLarge: the file goes on past the limit.
+            StorageFull, Unavailable: the disk does not take it.
+        """
+        self._buffer += piece
+        if len(self._buffer) >= PIECE:
+            await self._flush()
+
+    async def commit(self, claim: Claim) -> Receipt:
+        """Judge and commit what came; `claim` is all that was said, before and after the file."""
+        await self._flush()
+        await self.settle()
+        services = self._call.services
+        return await run(
+            services.judge,
+            services.intake.receive,
+            claim,
+            self._stage,
+            self._call.principal,
+            shelf=self._shelf(claim),
+        )
+
+    async def settle(self) -> None:
+        """Wait for the write that is under way."""
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            await writing
+
+    async def _flush(self) -> None:
+        await self.settle()
+        if self._buffer:
+            piece, self._buffer = bytes(self._buffer), bytearray()
+            self._writing = asyncio.ensure_future(run(self._call.services.write, self._stage.write, piece))
+
+    def _shelf(self, claim: Claim) -> Shelf:
+        rights, principal = self._call.services.rights, self._call.principal
+
+        def shelf(channel: Channel, ecosystem: Ecosystem, package: str) -> None:
+            rights.require(principal, Action.WRITE, channel, ecosystem, package)
+            if claim.force:
+                rights.require(principal, Action.MAINTAIN, channel, ecosystem, package)
+
+        return shelf
+
+
+@asynccontextmanager
+async def begin(call: Call, claim: Claim) -> AsyncIterator[Upload]:
+    """Admit an upload by its claim and hold a stage for its bytes; on leaving the stage is gone.
+
+    Raises:
+        PackhouseError: the refusal, before a byte was read.
+    """
+    services = call.services
+    await services.ask(admit, call, claim)
+    async with services.uploads.enter():
+        stage = services.intake.stage()
+        await run(services.write, stage.__enter__)
+        upload = Upload(call, stage)
+        try:
+            yield upload
+        finally:
+            # No write may still run when the file is closed, also when this task is being cancelled.
+            await asyncio.shield(_end(call, upload, stage))
+
+
+async def take_body(call: Call, claim: Claim) -> Receipt:
+    """Take the whole request body for the file.
+
+    Raises:
+        PackhouseError: the refusal; nothing is kept.
+    """
+    refuse_encodings(call.request.headers)
+    pace = call.pace()
+    async with begin(call, claim) as upload:
+        while piece := await pace.read(call.request.content.readany()):
+            await upload.write(piece)
+        return await upload.commit(claim)
+
+
+async def _end(call: Call, upload: Upload, stage: Stage) -> None:
+    try:
+        await upload.settle()
+    finally:
+        await run(call.services.write, stage.__exit__, None, None, None)
