@@ -10,8 +10,11 @@ import json
 import tarfile
 import zipfile
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from backports import zstd
+
+from packhouse.model import Artifact, Ecosystem, State
 
 BUILD_TIME_MS = 1_700_000_000_000
 """The `timestamp` of every package built here: 2023-11-14T22:13:20Z."""
@@ -160,3 +163,89 @@ def make_tarbz2(
     payload = _payload(name, files)
     members = [*info_members(index, payload, info_files), *sorted(payload.items())]
     return f"{name}-{version}-{build}.tar.bz2", bz2.compress(tar_of(members))
+
+
+# --- a catalog in memory -----------------------------------------------------------------------------------
+
+
+class FakeRecords:
+    """`Records` of one channel, in memory: rows go in by `add`, out by `delete`; serials count up from 1."""
+
+    def __init__(self, *, serial: int = 0, clock_us: int = 1_750_000_000_000_000) -> None:
+        self.rows: dict[str, Artifact] = {}
+        self.gone: dict[str, Artifact] = {}
+        self.about: dict[int, Mapping[str, object]] = {}
+        self.files: dict[str, bytes] = {}
+        self.reads = 0
+        self._serial, self._clock_us, self._id = serial, clock_us, 0
+
+    def add(self, directory: str, filename: str, record: Mapping[str, object], **facts: object) -> Artifact:
+        """Commit one file; `facts` replaces fields of the artifact."""
+        self._serial += 1
+        self._clock_us += 1_234_567
+        self._id += 1
+        seed = f"{directory}/{filename}/{self._clock_us}".encode()
+        fields: dict[str, object] = {
+            "id": self._id,
+            "channel": "main",
+            "ecosystem": Ecosystem.CONDA,
+            "path": f"{directory}/{filename}",
+            "package": record["name"],
+            "version": record["version"],
+            "filename": filename,
+            "size": 1000 + self._id,
+            "sha256": hashlib.sha256(seed).hexdigest(),
+            "md5": hashlib.md5(seed).hexdigest(),
+            "record": record,
+            "warnings": (),
+            "state": State.LIVE,
+            "serial": self._serial,
+            "uploaded_us": self._clock_us,
+            "uploaded_by": "user:tester",
+        }
+        artifact = Artifact(**{**fields, **facts})  # type: ignore[arg-type]
+        self.rows[artifact.path] = artifact
+        return artifact
+
+    def delete(self, path: str) -> None:
+        """Retire one file."""
+        self._serial += 1
+        self.gone[path] = replace(self.rows.pop(path), state=State.GONE, serial=self._serial)
+
+    def live(self, ecosystem, *, directory=None, package=None):
+        """See `Records`."""
+        self.reads += 1
+        rows = [
+            row
+            for row in self.rows.values()
+            if directory in (None, row.directory) and package in (None, row.package)
+        ]
+        return iter(sorted(rows, key=lambda row: (row.package, row.path)))
+
+    def removed(self, ecosystem, *, directory):
+        """See `Records`."""
+        return sorted(row.filename for row in self.gone.values() if row.directory == directory)
+
+    def changed(self, ecosystem, *, directory, since):
+        """See `Records`."""
+        found: dict[str, int] = {}
+        for row in (*self.rows.values(), *self.gone.values()):
+            if directory in (None, row.directory) and row.serial > since:
+                found[row.package] = max(row.serial, found.get(row.package, 0))
+        return found
+
+    def directories(self, ecosystem):
+        """See `Records`."""
+        return sorted({row.directory for row in (*self.rows.values(), *self.gone.values())})
+
+    def packages(self, ecosystem):
+        """See `Records`; conda's pages do not ask."""
+        return []
+
+    def details(self, artifact_id):
+        """See `Records`."""
+        return self.about.get(artifact_id, {})
+
+    def file(self, path):
+        """See `Records`."""
+        return self.files.get(path)
