@@ -1,0 +1,128 @@
+"""Pages for people, and the small files of a channel that no ecosystem owns.
+
+Every link is relative, and each channel carries its own copy of the style sheet, so that a copied channel
+folder still looks right. The one absolute address, the channel's own inside shown commands, comes from
+`base_url`; where that is empty a script puts in the page's own address, and without scripts a word to replace
+stands there.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from packhouse.assets import site_files
+from packhouse.ecosystems import PackageView, Page, Pages, Records
+from packhouse.model import Channel, Ecosystem
+from packhouse.render import render
+from packhouse.settings import Settings
+
+STATIC = "_static"
+"""Folder of a channel that holds its copy of the assets; no subdir and no other name of the layout."""
+
+_WEB_LINKS = ("https://", "http://", "mailto:")
+
+_LISTS: Mapping[Ecosystem, tuple[str, Mapping[str, str]]] = {
+    Ecosystem.CONDA: (
+        "Conda packages",
+        {
+            "conda": "conda install --override-channels --channel {channel} NAME",
+            "pixi": "pixi workspace channel add {channel}",
+        },
+    ),
+    Ecosystem.PYPI: (
+        "Python packages",
+        {
+            "pip": "pip install --index-url {channel}/simple/ NAME",
+            "uv": "uv pip install --index-url {channel}/simple/ NAME",
+        },
+    ),
+    Ecosystem.GENERIC: ("Build products", {}),
+}
+"""What the channel's page says of each ecosystem: title of its list, and how its packages are installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """A command to copy; the channel's address stands between the parts (n >= 1)."""
+
+    tool: str
+    parts: Sequence[str]
+
+
+def serial(number: int) -> Pages:
+    """Render `serial.json`: the serial up to which everything of the channel is published."""
+    return Pages(leaves=(Page("serial.json", orjson.dumps({"serial": number}) + b"\n"),))
+
+
+def package(channel: Channel, key: str, view: PackageView, settings: Settings) -> Pages:
+    """Render the page of one package at `<ecosystem>/<key>/index.html`; `key` is its normalised name."""
+    links = [(label, address if _is_safe(address) else "") for label, address in view.links]
+    body = render(
+        "package.html",
+        title=f"{view.name} {view.version} · {channel.name}",
+        view=view,
+        links=links,
+        snippets=_snippets(view.install),
+        channel=channel.name,
+        channel_url=_channel_url(channel, settings),
+        up="../../",
+        static=f"../../{STATIC}/",
+    )
+    return Pages(leaves=(Page(f"{view.ecosystem}/{key}/index.html", body),))
+
+
+def channel(channel: Channel, records: Records, settings: Settings) -> Pages:
+    """Render the channel's page, and its copy of the assets before it."""
+    lists = [
+        (ecosystem.value, title, _snippets(usage), records.packages(ecosystem))
+        for ecosystem, (title, usage) in _LISTS.items()
+    ]
+    body = render(
+        "channel.html",
+        title=channel.name,
+        channel=channel.name,
+        private=channel.private,
+        channel_url=_channel_url(channel, settings),
+        lists=[item for item in lists if item[3]],
+        up="./",
+        static=f"{STATIC}/",
+    )
+    assets = [
+        Page(f"{STATIC}/{path}", content)
+        for path, content in site_files().items()
+        if not path.endswith(".html")
+    ]
+    return Pages(leaves=(*assets, Page("index.html", body)))
+
+
+def site(channels: Sequence[Channel], settings: Settings) -> Pages:
+    """Render the server's front page, with the public channels only, and the assets before it.
+
+    A private channel never shows here: its name alone may be a secret.
+    """
+    body = render(
+        "site.html",
+        title="Channels",
+        channels=[item.name for item in channels if not item.private],
+        default=settings.default_channel,
+        server_url=settings.base_url.rstrip("/"),
+        static="static/",
+    )
+    assets = [Page(f"static/{path}", content) for path, content in site_files().items()]
+    return Pages(leaves=(*assets, Page("index.html", body)))
+
+
+def _snippets(install: Mapping[str, str]) -> list[Snippet]:
+    # Split, never format: a package may be called anything, braces included.
+    return [Snippet(tool, command.split("{channel}")) for tool, command in install.items()]
+
+
+def _channel_url(channel: Channel, settings: Settings) -> str:
+    return f"{settings.base_url.rstrip('/')}/{channel.name}" if settings.base_url else ""
+
+
+def _is_safe(address: str) -> bool:
+    """Whether an address may become a link: the web, mail, or a relative path; never `javascript:`."""
+    scheme, colon, _ = address.partition(":")
+    return address.lower().startswith(_WEB_LINKS) or not colon or "/" in scheme

@@ -1,0 +1,70 @@
+"""What a running indexer tells about itself, in a small file beside the catalog.
+
+`/health`, `packhouse doctor` and `indexer reindex` read it:
+
+    {"instance": "<16 hex digits>", "round_us": <last round, microseconds since 1970 UTC>,
+     "failing": [{"area": "...", "reason": "...", "since_us": ..., "tries": ...}]}
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import orjson
+
+from packhouse.house import House
+from packhouse.model import Area
+from packhouse.tree import fsio
+
+PATH = "state/indexer.json"
+
+
+@dataclass(slots=True)
+class Failure:
+    """An area that could not be published."""
+
+    reason: str
+    since_us: int
+    tries: int = 0
+    retry_at: float = 0
+    """When to try again, in seconds of the indexer's monotonic clock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """The last word of an indexer; `instance` is empty where there never was one."""
+
+    instance: str = ""
+    round_us: int = 0
+    failing: Mapping[Area, str] = field(default_factory=dict)
+
+
+def write(house: House, instance: str, failing: Mapping[Area, Failure]) -> None:
+    """Note that the indexer lives, and which areas fail."""
+    body = {
+        "instance": instance,
+        "round_us": house.catalog.clock(),
+        "failing": [
+            {"area": str(area), "reason": item.reason, "since_us": item.since_us, "tries": item.tries}
+            for area, item in sorted(failing.items())
+        ],
+    }
+    fsio.write_atomic(house.data / PATH, orjson.dumps(body, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def read(house: House) -> State:
+    """Return what the last indexer said; a file that is missing or unreadable says nothing."""
+    try:
+        body = orjson.loads((house.data / PATH).read_bytes())
+        return State(
+            instance=body["instance"],
+            round_us=body["round_us"],
+            failing={Area.parse(item["area"]): item["reason"] for item in body["failing"]},
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return State()
+
+
+def running(house: House) -> bool:
+    """Whether another process is the indexer of this house."""
+    instance = read(house).instance
+    return instance != house.locks.instance() and house.locks.alive(instance)

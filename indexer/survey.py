@@ -1,0 +1,149 @@
+"""Look at everything: which areas exist, and where the tree or an operator's file differs from the catalog.
+
+Nothing here publishes. It marks areas dirty, and takes away the belief that a path holds what it should.
+"""
+
+import hashlib
+from collections.abc import Iterator
+
+import orjson
+
+from packhouse import __version__
+from packhouse.assets import asset, site_files
+from packhouse.catalog.areas import Printed
+from packhouse.digest import digest
+from packhouse.ecosystems.registry import FORMATS
+from packhouse.errors import NotFound
+from packhouse.house import House, births
+from packhouse.model import Area, Channel, Ecosystem
+from packhouse.tree import channel_root, fsio
+
+SITE = Area("", "", "site")
+HOTFIX = "patch_instructions.json"
+"""Conda's hotfixes: a file the operator puts into a subdir."""
+
+_RENDERED_BY = "state/rendered-by"
+_HOTFIXES = "state/hotfixes.json"
+_CHUNK = 1 << 20
+
+
+class Survey:
+    """Compares one house with its catalog."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    def renew(self) -> bool:
+        """Mark every area if templates, assets, settings shown on pages or the program itself changed.
+
+        Bytes that come out the same are not rewritten, so that this costs time only.
+        """
+        path = self._house.data / _RENDERED_BY
+        now = fingerprint(self._house)
+        if path.exists() and path.read_text(encoding="ascii", errors="replace").strip() == now:
+            return False
+        for channel in self._house.catalog.channels.list():
+            self._house.catalog.areas.mark(dict.fromkeys(areas_of(self._house, channel), 0.0))
+        self._house.catalog.areas.mark({SITE: 0.0})
+        fsio.write_atomic(path, now.encode() + b"\n")
+        return True
+
+    def hotfixes(self) -> list[Area]:
+        """Mark the subdirs whose hotfix file appeared, changed or vanished since the last look."""
+        path = self._house.data / _HOTFIXES
+        try:
+            before: dict[str, str] = orjson.loads(path.read_bytes())
+        except (FileNotFoundError, orjson.JSONDecodeError):
+            before = {}
+        now: dict[str, str] = {}
+        changed: list[Area] = []
+        for channel in self._house.catalog.channels.list():
+            for area in self._house.catalog.areas.known(channel.name):
+                if (area.ecosystem, area.kind) != (Ecosystem.CONDA, "index"):
+                    continue
+                body = self._house.read(channel, f"{area.key}/{HOTFIX}")
+                if body is not None:
+                    now[str(area)] = hashlib.sha256(body).hexdigest()
+                if now.get(str(area)) != before.get(str(area)):
+                    changed.append(area)
+        if changed or now != before:
+            self._house.catalog.areas.mark(dict.fromkeys(changed, 0.0))
+            fsio.write_atomic(path, orjson.dumps(now, option=orjson.OPT_SORT_KEYS) + b"\n")
+        return changed
+
+    def compare(self, channel: str | None = None, *, by_hash: bool = False) -> list[Area]:
+        """Mark areas of which a published file is missing or not the one that was written.
+
+        Args:
+            channel: only this one; None is every channel and the site.
+            by_hash: read every file instead of trusting size and time.
+
+        Returns:
+            The areas, sorted.
+        """
+        found: set[Area] = set()
+        channels = self._house.catalog.channels.list()
+        wanted = [item for item in channels if channel in (None, item.name)]
+        for place in [*wanted, *([None] if channel is None else [])]:
+            for area, path, printed in self._differing(place, by_hash=by_hash):
+                # Forgotten, so that the next publication writes it even if it renders the same bytes.
+                self._house.catalog.areas.record(area, {path: Printed(None, printed.size, printed.mtime_s)})
+                found.add(area)
+        self._house.catalog.areas.mark(dict.fromkeys(sorted(found), 0.0))
+        return sorted(found)
+
+    def _differing(self, channel: Channel | None, *, by_hash: bool) -> Iterator[tuple[Area, str, Printed]]:
+        root = "public" if channel is None else channel_root(channel)
+        published = self._house.catalog.areas.all_printed(channel.name if channel else "")
+        for path, (area, printed) in published.items():
+            if printed.sha256 is None:
+                continue
+            stat = self._house.tree.stat(f"{root}/{path}")
+            same = stat is not None and (stat.size, stat.mtime_s) == (printed.size, printed.mtime_s)
+            if not same or (by_hash and self._sha256(f"{root}/{path}") != printed.sha256):
+                yield area, path, printed
+
+    def _sha256(self, path: str) -> str:
+        try:
+            with self._house.tree.open(path) as file:
+                return digest(iter(lambda: file.read(_CHUNK), b"")).sha256
+        except FileNotFoundError:
+            return ""
+
+
+def areas_of(house: House, channel: Channel) -> list[Area]:
+    """Return every area a channel must have: from its birth, from its live files, and those ever published."""
+    found = set(births(channel.name)) | set(house.catalog.areas.known(channel.name))
+    records = house.catalog.records(channel.name, lambda path: house.read(channel, path))
+    for ecosystem, rules in FORMATS.items():
+        for artifact in records.live(ecosystem):
+            found.update(rules.areas(artifact, first_or_last=True))
+    return sorted(found)
+
+
+def areas_below(house: House, channel: Channel, key: str) -> list[Area]:
+    """Return the areas of a channel that belong to one subdir, project or product.
+
+    Raises:
+        NotFound: the channel has no such area.
+    """
+    found = [area for area in areas_of(house, channel) if area.key == key]
+    if not found:
+        raise NotFound("subdir, project or product", f"{key} in channel {channel.name}")
+    return found
+
+
+def fingerprint(house: House) -> str:
+    """Return a digest of everything that shapes a page besides the catalog's rows."""
+    hasher = hashlib.sha256()
+    templates = sorted(asset("templates").rglob("*.html"))
+    for name, body in [
+        *((path.name, path.read_bytes()) for path in templates),
+        *site_files().items(),
+        ("version", __version__.encode()),
+        ("base_url", house.settings.base_url.encode()),
+        ("default_channel", house.settings.default_channel.encode()),
+    ]:
+        hasher.update(f"{name}\0{len(body)}\0".encode())
+        hasher.update(body)
+    return hasher.hexdigest()

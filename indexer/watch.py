@@ -1,0 +1,222 @@
+"""One loop that makes what is published equal to what the catalog says.
+
+Start-up, a wake-up and the poll run the same `Reconciler.reconcile`: whatever a crash left half done is done
+again by the path that runs every second (a lost wake costs latency, never correctness).
+"""
+
+import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from indexer import state
+from indexer.publish import SERIAL, TRASH, Outcome, publish, settle
+from indexer.state import Failure
+from indexer.survey import Survey
+from packhouse.errors import PackhouseError
+from packhouse.house import House
+from packhouse.intake.receive import reap
+from packhouse.model import Area, Channel
+from packhouse.tree import channel_root
+
+log = logging.getLogger("indexer")
+
+_SLICE_S = 0.5
+"""After this long a round looks again for what became due: an upload must not wait behind a full reindex."""
+_BACKOFF_S = (0.5, 60.0)
+"""First and longest pause before an area that failed is tried again, in seconds."""
+_HEARTBEAT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """What one round did. `more`: it stopped early, and areas are still due."""
+
+    outcomes: tuple[Outcome, ...] = ()
+    failed: tuple[Area, ...] = ()
+    more: bool = False
+
+
+class Reconciler:
+    """The work of one indexer; used by one thread."""
+
+    def __init__(
+        self, house: House, *, visible: bool = False, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Work for `house`; `visible` says so in the state file (the indexer that runs all the time does)."""
+        self._house, self._visible, self._monotonic = house, visible, monotonic
+        self._instance = house.locks.instance()
+        self._survey = Survey(house)
+        self._settled: dict[str, int] = {}
+        self._next_check: float | None = None
+        self._last_beat: float | None = None
+        self.failing: dict[Area, Failure] = {}
+
+    def reconcile(self) -> Round:
+        """Finish dead uploads, publish what is due, note the serials, empty the trash."""
+        house, areas = self._house, self._house.catalog.areas
+        self._checks()
+        reap(house, self._instance)
+        # Read before the due areas: what these say is covered once every due area is published.
+        channels = house.catalog.channels.list()
+        trash = areas.discarded(due=True)
+        due = areas.due()
+        done, failed, blocked, more = self._publish(due)
+        if not more:
+            self._settle([channel for channel in channels if channel.name not in blocked])
+            self._empty_trash(
+                [(channel, path) for channel, path in trash if channel not in blocked], channels
+            )
+        self._beat(changed=bool(failed) or any(outcome.area in self.failing for outcome in done))
+        return Round(outcomes=tuple(done), failed=tuple(failed), more=more)
+
+    def pause_s(self) -> float:
+        """Return how long to wait for a wake-up before looking again, in seconds."""
+        pause = self._house.settings.reconcile_s
+        next_due = self._house.catalog.areas.next_due_us()
+        if next_due is not None:
+            ahead_s = (next_due - self._house.catalog.clock()) / 1_000_000
+            if ahead_s > 0:
+                pause = min(pause, ahead_s)
+        if self.failing:
+            soonest = min(failure.retry_at for failure in self.failing.values()) - self._monotonic()
+            pause = min(pause, max(soonest, 0))
+        return max(pause, 0.005)
+
+    def _publish(self, due: Iterable[Area]) -> tuple[list[Outcome], list[Area], set[str], bool]:
+        """Publish in order; one area's failure stops no other."""
+        done: list[Outcome] = []
+        failed: list[Area] = []
+        blocked: set[str] = set()
+        started = self._monotonic()
+        for area in due:
+            if area.kind == "channel" and area.key == SERIAL:
+                self._settled.pop(area.channel, None)  # written at the end of the round
+                continue
+            failure = self.failing.get(area)
+            if failure is not None and failure.retry_at > self._monotonic():
+                blocked.add(area.channel)
+                continue
+            if self._monotonic() - started > _SLICE_S:
+                return done, failed, blocked, True
+            try:
+                outcome = publish(self._house, area)
+            except Exception as error:  # noqa: BLE001 - a fault of one area must not stop the others
+                self._fail(area, error)
+                failed.append(area)
+                blocked.add(area.channel)
+                continue
+            if self.failing.pop(area, None) is not None:
+                log.info("%s: works again", area)
+            _report(outcome)
+            done.append(outcome)
+        return done, failed, blocked, False
+
+    def _fail(self, area: Area, error: Exception) -> None:
+        failure = self.failing.setdefault(area, Failure("", self._house.catalog.clock()))
+        first, longest = _BACKOFF_S
+        failure.reason = str(error) if isinstance(error, PackhouseError) else repr(error)
+        failure.retry_at = self._monotonic() + min(first * 2**failure.tries, longest)
+        failure.tries += 1
+        # A refusal explains itself; anything else is a fault of ours and needs its traceback.
+        unexpected = None if isinstance(error, PackhouseError) else error
+        log.error("%s: not published (try %d): %s", area, failure.tries, failure.reason, exc_info=unexpected)
+
+    def _settle(self, channels: Iterable[Channel]) -> None:
+        for channel in channels:
+            if self._settled.get(channel.name) == channel.serial:
+                continue
+            try:
+                settle(self._house, channel, channel.serial)
+            except PackhouseError as error:
+                log.error("%s: serial.json not written: %s", channel.name, error)  # noqa: TRY400 - explains itself
+                continue
+            self._settled[channel.name] = channel.serial
+
+    def _empty_trash(self, trash: Iterable[tuple[str, str]], channels: Iterable[Channel]) -> None:
+        by_channel: defaultdict[str, list[str]] = defaultdict(list)
+        for name, path in trash:
+            by_channel[name].append(path)
+        for channel in channels:
+            if by_channel[channel.name]:
+                removed = empty_trash(self._house, channel, by_channel[channel.name])
+                log.info("%s: %d files whose grace is over are removed", channel.name, removed)
+
+    def _checks(self) -> None:
+        """Compare tree and catalog at start-up and every `full_check_s`; what differs is marked."""
+        now = self._monotonic()
+        if self._next_check is None:
+            self._survey.renew()
+        elif now < self._next_check:
+            return
+        self._settled.clear()
+        self._survey.hotfixes()
+        for area in self._survey.compare():
+            log.warning("%s: what is published differs from the catalog, publishing again", area)
+        self._next_check = now + self._house.settings.full_check_s
+
+    def _beat(self, *, changed: bool) -> None:
+        """Note that the indexer lives, and which areas fail."""
+        now = self._monotonic()
+        if not changed and self._last_beat is not None and now - self._last_beat < _HEARTBEAT_S:
+            return
+        self._last_beat = now
+        if self._visible:
+            state.write(self._house, self._instance, self.failing)
+
+
+def empty_trash(house: House, channel: Channel, paths: Iterable[str]) -> int:
+    """Remove files whose grace is over and that nothing live refers to; returns how many.
+
+    The caller published every area that was due after it read `paths`: no index names them any more.
+    """
+    with house.locks.exclusive(TRASH, timeout_s=None):
+        # Asked again under the lock: a publication may have taken some out meanwhile.
+        still = {path for _, path in house.catalog.areas.discarded(channel.name, due=True)}
+        over = [path for path in paths if path in still]
+        doomed = [path for path in over if not _in_use(house, channel.name, path)]
+        for path in doomed:
+            house.tree.remove(f"{channel_root(channel)}/{path}")
+        house.tree.flush()
+        house.catalog.areas.keep(channel.name, over)
+    return len(doomed)
+
+
+def _in_use(house: House, channel: str, path: str) -> bool:
+    """Whether a live artifact lies at the path, or the path is a sidecar of one."""
+    if house.catalog.artifacts.live(channel, path) is not None:
+        return True
+    folder, _, name = path.rpartition("/")
+    for cut in (place for place, letter in enumerate(name) if letter == "." and place):
+        owner = house.catalog.artifacts.live(channel, f"{folder}/{name[:cut]}")
+        if owner is not None and name[cut:] in house.catalog.artifacts.sidecars(owner.id):
+            return True
+    return False
+
+
+def _report(outcome: Outcome) -> None:
+    quiet = not outcome.written and not outcome.removed
+    log.log(logging.DEBUG if quiet else logging.INFO, "%s", outcome)
+    for note in outcome.notes:
+        log.warning("%s: %s", outcome.area, note)
+
+
+def run(house: House, stop: threading.Event) -> None:
+    """Reconcile until `stop` is set; who sets it pokes `wake`, so that a wait ends at once."""
+    reconciler = Reconciler(house, visible=True)
+    while not stop.is_set():
+        round_ = _one_round(reconciler)
+        if round_ is not None and round_.more:
+            continue
+        house.wake.wait("wake", reconciler.pause_s())
+
+
+def _one_round(reconciler: Reconciler) -> Round | None:
+    try:
+        return reconciler.reconcile()
+    except PackhouseError as error:
+        # The catalog or the disk is away: say so and look again at the next poll.
+        log.error("nothing could be published: %s", error)  # noqa: TRY400 - the sentence explains itself
+        return None
