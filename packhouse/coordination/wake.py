@@ -139,7 +139,9 @@ def watch(paths: Collection[Path], poll_s: float, stop: threading.Event) -> Iter
         with suppress(FileNotFoundError), closing(_events(there, max(1, int(poll_s * 1000)), stop)) as events:
             for event in events:
                 yield {Path(path) for _, path in event}
-                if _identity(paths) != identity:
+                # A folder made again may get the old inode number: its removal is an event as well.
+                removed = {Path(path) for kind, path in event if kind is watchfiles.Change.deleted}
+                if removed.intersection(paths) or _identity(paths) != identity:
                     break
 
 
