@@ -250,7 +250,7 @@ def test_a_wait_ends_when_it_is_told_to_stop(data):
     wake.close()
 
 
-def test_the_stamp_is_looked_at_even_when_no_event_comes(data, monkeypatch):
+def test_the_stamp_is_looked_at_even_when_no_event_comes(data):
     """The kernel may lose events: the poll behind it does not."""
     wake = FileWake(data)
     assert wake.wait("wake", 0.03) is False
@@ -388,3 +388,37 @@ def test_a_folder_that_is_missing_or_made_again_is_watched(data):
             assert reported(inbox / name)
             (inbox / name).unlink()
             inbox.rmdir()
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("no inotify instance left"), RuntimeError("the library's own error")]
+)
+async def test_without_inotify_everything_still_works_by_polling(data, monkeypatch, error):
+    """A machine may have no watches left; that costs latency only."""
+
+    def fail(*args, **kwargs):
+        raise error
+        yield
+
+    async def fail_later(*args, **kwargs):
+        raise error
+        yield
+
+    monkeypatch.setattr("watchfiles.watch", fail)
+    monkeypatch.setattr("watchfiles.awatch", fail_later)
+    wake, stop = FileWake(data), threading.Event()
+    assert wake.wait("wake", 0.03) is False
+    threading.Timer(0.05, wake.poke, ("wake",)).start()
+    assert wake.wait("wake", 30) is True
+    wake.close()
+
+    async with contextlib.aclosing(wake.changes("published", 0.02)) as changes:
+        assert await anext(changes) is False
+        wake.poke("published")
+        assert await _next(changes, want=True)
+        assert await _next(changes, want=False)
+
+    polls = watch([data], 0.01, stop)
+    assert [next(polls), next(polls)] == [set(), set()]
+    stop.set()
+    assert list(polls) == []

@@ -4,6 +4,7 @@ inotify drops events under load and under new directories, so an event is only e
 looks at the stamp itself at every tick, and each caller polls the catalog behind that.
 """
 
+import asyncio
 import threading
 import time
 from collections.abc import AsyncGenerator, Collection, Generator, Iterator
@@ -19,6 +20,12 @@ _STEP_MS = 2
 _DEBOUNCE_MS = 20
 _TICK_MS = 20
 _ASYNC_TICK_MS = 250  # each tick of the asynchronous form costs a hop to a thread
+
+_NO_WATCH = (
+    OSError,
+    RuntimeError,
+)  # RuntimeError is what watchfiles makes of an inotify limit that is reached
+_Events = Generator[set[tuple[watchfiles.Change, str]], None, None]
 
 TOPICS = ("wake", "published")
 
@@ -70,16 +77,7 @@ class FileWake:
         yield False
         last = time.monotonic()
         tick_ms = min(_ASYNC_TICK_MS, max(1, int(poll_s * 1000)))
-        async with aclosing(
-            watchfiles.awatch(
-                stamp,
-                watch_filter=None,
-                debounce=_DEBOUNCE_MS,
-                step=_STEP_MS,
-                rust_timeout=tick_ms,
-                yield_on_timeout=True,
-            )
-        ) as events:
+        async with aclosing(_ticks(stamp, tick_ms)) as events:
             async for event in events:
                 now_ns, now = _mtime_ns(stamp), time.monotonic()
                 if event or now_ns != seen:
@@ -101,7 +99,7 @@ class _StampWatch:
 
     def __init__(self, stamp: Path, seen_ns: int) -> None:
         self._stamp, self._seen_ns = stamp, seen_ns
-        self._events = _events((stamp,), _TICK_MS, None)
+        self._events = _until_failure(_events((stamp,), _TICK_MS, None))
 
     def poked(self, left_s: float) -> bool:
         """Look, for at most `left_s` seconds or one tick, whichever is shorter."""
@@ -110,7 +108,9 @@ class _StampWatch:
         if left_s * 1000 < _TICK_MS:
             time.sleep(min(left_s, _STEP_MS / 1000))
             return self._changed()
-        event = next(self._events)
+        event = next(self._events, None)
+        if event is None:  # no watch can be had: the looking goes on without it
+            time.sleep(_TICK_MS / 1000)
         return self._changed() or bool(event)
 
     def _changed(self) -> bool:
@@ -120,6 +120,31 @@ class _StampWatch:
     def close(self) -> None:
         """Let the watch go."""
         self._events.close()
+
+
+def _until_failure(events: _Events) -> _Events:
+    """Give the events, and end where the kernel has no more watches to give."""
+    with closing(events), suppress(*_NO_WATCH):
+        yield from events
+
+
+async def _ticks(stamp: Path, tick_ms: int) -> AsyncGenerator[bool, None]:
+    """Yield True for an event, False at every tick; without a watch, at every tick only."""
+    with suppress(*_NO_WATCH):
+        events = watchfiles.awatch(
+            stamp,
+            watch_filter=None,
+            debounce=_DEBOUNCE_MS,
+            step=_STEP_MS,
+            rust_timeout=tick_ms,
+            yield_on_timeout=True,
+        )
+        async with aclosing(events):
+            async for event in events:
+                yield bool(event)
+    while True:
+        await asyncio.sleep(tick_ms / 1000)
+        yield False
 
 
 def watch(paths: Collection[Path], poll_s: float, stop: threading.Event) -> Iterator[set[Path]]:
@@ -136,18 +161,19 @@ def watch(paths: Collection[Path], poll_s: float, stop: threading.Event) -> Iter
             stop.wait(poll_s)
             yield set()
             continue
-        with suppress(FileNotFoundError), closing(_events(there, max(1, int(poll_s * 1000)), stop)) as events:
+        with closing(_until_failure(_events(there, max(1, int(poll_s * 1000)), stop))) as events:
             for event in events:
                 yield {Path(path) for _, path in event}
                 # A folder made again may get the old inode number: its removal is an event as well.
                 removed = {Path(path) for kind, path in event if kind is watchfiles.Change.deleted}
                 if removed.intersection(paths) or _identity(paths) != identity:
                     break
+            else:  # stopped, or no watch can be had
+                if not stop.wait(poll_s):
+                    yield set()
 
 
-def _events(
-    paths: Collection[Path], timeout_ms: int, stop: threading.Event | None
-) -> Generator[set[tuple[watchfiles.Change, str]], None, None]:
+def _events(paths: Collection[Path], timeout_ms: int, stop: threading.Event | None) -> _Events:
     # No filter: the library's own one hides names such as `build~` and whole folders named node_modules.
     return watchfiles.watch(
         *paths,
