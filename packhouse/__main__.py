@@ -9,8 +9,10 @@ import click
 
 import packhouse
 from packhouse.cli.channels import channel
+from packhouse.cli.checkfiles import check
 from packhouse.cli.keys import key
 from packhouse.cli.options import exit_code
+from packhouse.cli.push import delete, push_, reindex, unyank, yank
 from packhouse.cli.serve import serve
 from packhouse.errors import PackhouseError
 
@@ -27,7 +29,7 @@ def cli() -> None:
     """
 
 
-for command in (serve, channel, key):
+for command in (serve, channel, key, check, push_, delete, yank, unyank, reindex):
     cli.add_command(command)
 
 

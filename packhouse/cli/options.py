@@ -4,11 +4,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import click
 
-from packhouse.errors import PackhouseError, Unavailable
+from packhouse.errors import PackhouseError, Unavailable, Unprocessable
 from packhouse.house import House, open_house
 
 DEFAULT_DATA = "packhouse-data"
@@ -41,6 +40,12 @@ channel_option = click.option(
 )
 
 
+class SomeFailed(Unprocessable):
+    """Some of several files or checks failed; each was said with its reason."""
+
+    code = "some-failed"
+
+
 @contextmanager
 def opened(data: Path) -> Iterator[House]:
     """Open a data directory for one command and close it again."""
@@ -59,11 +64,6 @@ def exit_code(error: PackhouseError) -> int:
 def parse_listen(host: str, port: int) -> str:
     """Return nginx's spelling of an address; an IPv6 address gets its brackets."""
     return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
-
-
-def example(text: str) -> dict[str, Any]:
-    """Return the keyword that puts an example under a command's help, its line breaks kept."""
-    return {"epilog": f"\b\nExample:\n  {text}"}
 
 
 def is_root() -> bool:

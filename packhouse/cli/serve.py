@@ -33,7 +33,7 @@ _ANY = frozenset({"0.0.0.0", "::", "*"})  # noqa: S104 - compared, not bound
 
 # What the programs write: time, logger, level, text; and nginx's own form.
 _PYTHON_LINE = re.compile(
-    r"(?:\d{4}-\d\d-\d\d[ T])?(?P<time>\d\d:\d\d:\d\d)(?:[.,]\d+)? \S+ (?P<level>[A-Z]+) (?P<text>.*)"
+    r"(?:\d{4}-\d\d-\d\d[ T])?(?P<time>\d\d:\d\d:\d\d)(?:[.,]\d+)? [\w.]+(?:: | (?P<level>[A-Z]+) )(?P<text>.*)"
 )
 _NGINX_LINE = re.compile(r"\d{4}/\d\d/\d\d (?P<time>\d\d:\d\d:\d\d) \[(?P<level>\w+)\] \d+#\d+: (?P<text>.*)")
 _LOUD = {
@@ -134,21 +134,23 @@ def _overwritable(house: House) -> list[str]:
 
 
 def _programs(data: Path, nginx: webserver.NginxBinary) -> list[Program]:
+    """Return what to run, in the order in which they are stopped: uploads under way are finished first."""
     return [
         Program(
             name="uploadd",
             command=python_command("uploadd", "--data", str(data)),
             cwd=Path.cwd(),
             environ=python_environment(),
+            grace_s=25.0,  # a little more than the daemon gives to uploads under way
         ),
+        # A relative `unix:` path in nginx.conf ignores the prefix: the working directory must be the data.
+        Program(name="nginx", command=webserver.command(nginx, data), cwd=data, environ=dict(os.environ)),
         Program(
             name="indexer",
             command=python_command("indexer", "watch", "--data", str(data)),
             cwd=Path.cwd(),
             environ=python_environment(),
         ),
-        # A relative `unix:` path in nginx.conf ignores the prefix: the working directory must be the data.
-        Program(name="nginx", command=webserver.command(nginx, data), cwd=data, environ=dict(os.environ)),
     ]
 
 
@@ -266,7 +268,7 @@ def _welcome(house: House, url: str) -> None:
 def _log(name: str, line: str) -> None:
     """Print one line of the common log on standard error: time, program, text."""
     match = _PYTHON_LINE.fullmatch(line) or _NGINX_LINE.fullmatch(line)
-    level = match["level"].upper() if match else "INFO"
+    level = (match["level"] or "INFO").upper() if match else "INFO"
     text = match["text"] if match else line
     at = match["time"] if match else time.strftime("%H:%M:%S")
     if level in _LOUD:

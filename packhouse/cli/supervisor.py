@@ -26,7 +26,7 @@ _STEADY_S = 30.0
 """A program that lived this long starts with the shortest pause again."""
 _HOPELESS = 3
 """How often a program may die before everything was ready once."""
-_STOP_S = 10.0
+_TICK_S = 0.1
 _CHUNK = 1 << 16
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -37,12 +37,13 @@ Say = Callable[[str, str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """What to run; `cwd` is its working directory."""
+    """What to run; `cwd` is its working directory, `grace_s` how long it may take to stop, in seconds."""
 
     name: str
     command: Sequence[str]
     cwd: Path
     environ: Mapping[str, str]
+    grace_s: float = 10.0
 
 
 @dataclass(slots=True)
@@ -130,34 +131,34 @@ class Supervisor:
             if child.process is None and now >= child.next_start:
                 self._start(child)
         waits = [child.next_start - now for child in self._children if child.process is None]
-        for key, _ in self._selector.select(max(0.0, min([timeout_s, *waits]))):
-            if key.data is None:
-                with suppress(BlockingIOError):
-                    self._signals.receiver.recv(4096)
-            else:
-                self._read(key.data, key.fileobj)
+        self._select(max(0.0, min([timeout_s, *waits])))
         for child in self._children:
             if child.process is not None and child.process.poll() is not None:
                 self._bury(child)
 
     def stop(self) -> None:
-        """End all programs: SIGTERM, then SIGKILL after ten seconds or at a second Ctrl-C."""
-        living = [child for child in self._children if child.process is not None]
-        for child in living:
+        """End the programs, one after another in their order: SIGTERM, then SIGKILL after the program's grace.
+
+        A further Ctrl-C ends the patience with all of them.
+        """
+        asked = self._signals.asked
+        for child in self._children:
             self._signal(child, signal.SIGTERM)
-        asked, deadline = self._signals.asked, time.monotonic() + _STOP_S
-        while any(child.process is not None and child.process.poll() is None for child in living):
-            left = deadline - time.monotonic()
-            if left <= 0 or self._signals.asked > asked:
-                break
-            for key, _ in self._selector.select(min(left, 0.1)):
-                if key.data is not None:
-                    self._read(key.data, key.fileobj)
-                else:
-                    with suppress(BlockingIOError):
-                        self._signals.receiver.recv(4096)
-        for child in living:
+            deadline = time.monotonic() + child.program.grace_s
+            while child.process is not None and child.process.poll() is None:
+                left = deadline - time.monotonic()
+                if left <= 0 or self._signals.asked > asked:
+                    break
+                self._select(min(left, _TICK_S))
             self._end(child)
+
+    def _select(self, timeout_s: float) -> None:
+        for key, _ in self._selector.select(timeout_s):
+            if key.data is not None:
+                self._read(key.data, key.fileobj)
+            else:
+                with suppress(BlockingIOError):
+                    self._signals.receiver.recv(4096)
 
     def _start(self, child: _Child) -> None:
         parent, program = os.getpid(), child.program

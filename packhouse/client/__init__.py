@@ -1,0 +1,16 @@
+"""Talk to a Packhouse over HTTP: what `packhouse push`, `delete`, `yank` and `reindex` use."""
+
+from packhouse.client.connection import Answer, Server, ServerRefused, Unreachable
+from packhouse.client.uploads import Outcome, Parcel, Pushed, pack, push
+
+__all__ = [
+    "Answer",
+    "Outcome",
+    "Parcel",
+    "Pushed",
+    "Server",
+    "ServerRefused",
+    "Unreachable",
+    "pack",
+    "push",
+]
