@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from indexer import reindex as reindexing
 from indexer import watch as watching
+from indexer.check import check as run_check
 from packhouse.errors import Busy, NotAPackhouse, PackhouseError
 from packhouse.house import House, open_house
 from packhouse.intake.inbox import Inbox
@@ -88,6 +89,21 @@ def reindex(data: Path | None, channel: str | None, subdir: str | None) -> None:
             changes = reindexing.reindex(house, channel, subdir, progress=progress)
     for change in changes:
         click.echo(_sentence(change))
+
+
+@cli.command()
+@_data
+@click.argument("channel", required=False)
+def check(data: Path | None, channel: str | None) -> None:
+    """Read every served file by independent means, and compare with a rebuild; exit 1 on any difference."""
+    console = Console(stderr=True)
+    with _house(data) as house, _bar(console, "checking") as progress:
+        report = run_check(house, channel, progress=progress)
+    for finding in report.findings:
+        click.echo(str(finding))
+    click.echo(str(report))
+    if report.findings:
+        sys.exit(1)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from indexer import pages as people
 from indexer.plan import Plan, plan
 from packhouse.catalog.areas import Printed
 from packhouse.digest import digest
-from packhouse.ecosystems import Page, Pages, Records
+from packhouse.ecosystems import Format, Page, Pages
 from packhouse.ecosystems.registry import FORMATS
 from packhouse.house import House
 from packhouse.intake import changes
@@ -98,13 +98,16 @@ def settle(house: House, channel: Channel, serial: int) -> bool:
     return not todo.empty
 
 
-def render(house: House, area: Area, channel: Channel | None) -> Pages:
+def render(
+    house: House, area: Area, channel: Channel | None, formats: Mapping[Ecosystem, Format] = FORMATS
+) -> Pages:
     """Render an area from what the catalog holds now.
 
     Args:
         house: where.
         area: of any kind.
         channel: the area's channel; None for the site.
+        formats: those that exist; `indexer check` gives fresh ones, which remember nothing.
     """
     if channel is None:
         return people.site(house.catalog.channels.list(), house.settings)
@@ -112,9 +115,10 @@ def render(house: House, area: Area, channel: Channel | None) -> Pages:
     records = house.catalog.records(channel.name, lambda path: house.read(found, path))
     match area.kind:
         case "index" | "root":
-            return FORMATS[Ecosystem(area.ecosystem)].render(area, records)
+            return formats[Ecosystem(area.ecosystem)].render(area, records)
         case "page":
-            return _package(area, channel, records, house)
+            view = formats[Ecosystem(area.ecosystem)].view(area.key, records)
+            return Pages() if view is None else people.package(channel, area.key, view, house.settings)
         case "channel" if area.key == SERIAL:
             return people.serial(channel.serial)
         case _:
@@ -124,11 +128,6 @@ def render(house: House, area: Area, channel: Channel | None) -> Pages:
 def path_of(channel: Channel | None, path: str) -> str:
     """Return where a page lies in the tree; None is the site."""
     return f"{channel_root(channel) if channel else 'public'}/{path}"
-
-
-def _package(area: Area, channel: Channel, records: Records, house: House) -> Pages:
-    view = FORMATS[Ecosystem(area.ecosystem)].view(area.key, records)
-    return Pages() if view is None else people.package(channel, area.key, view, house.settings)
 
 
 def _swap(house: House, area: Area, channel: Channel | None) -> bool:
