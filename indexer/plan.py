@@ -44,8 +44,8 @@ def plan(before: Mapping[str, Printed], pages: Pages) -> Plan:
     """Return how to get from `before` to `pages`.
 
     Args:
-        before: what is published of the area; `sha256` None is a path that was removed, `mtime_s` 0 one that was
-            announced and may or may not be there.
+        before: what is published of the area; `sha256` None is a path that was removed, empty one that holds
+            something else than was written; `mtime_s` 0 is a path that was announced and may or may not be there.
         pages: what was rendered; every path at most once.
 
     Returns:
@@ -58,12 +58,16 @@ def plan(before: Mapping[str, Printed], pages: Pages) -> Plan:
     wanted = {page.path for page in fixed} | {page.path for page in leaves}
     if len(wanted) != len(fixed) + len(leaves):
         raise ValueError("a path is rendered twice")
-    gone = {path: printed.sha256 for path, printed in before.items() if path not in wanted}
+    gone = {
+        path: printed.sha256
+        for path, printed in before.items()
+        if path not in wanted and printed.sha256 is not None
+    }
     return Plan(
         fixed=[page for page in fixed if _differs(before.get(page.path), page)],
         leaves=[page for page in leaves if _differs(before.get(page.path), page)],
         # Backwards: `index.json.zst` goes before `index.json`.
-        remove=sorted((path for path, sha in gone.items() if sha and sha not in path), reverse=True),
+        remove=sorted((path for path, sha in gone.items() if not (sha and sha in path)), reverse=True),
         # A path that holds its content's digest is content-addressed.
         discard=sorted(path for path, sha in gone.items() if sha and sha in path),
     )

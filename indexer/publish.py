@@ -192,7 +192,7 @@ def _doubt(house: House, channel: Channel | None, known: dict[str, Printed], pat
         stat = house.tree.stat(path_of(channel, path))
         if stat is None or (stat.size, stat.mtime_s) != (printed.size, printed.mtime_s):
             later = max(printed.mtime_s, stat.mtime_s if stat else 0)
-            known[path] = Printed(None, printed.size, later)
+            known[path] = Printed("", printed.size, later)
 
 
 def _kept(

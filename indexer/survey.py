@@ -86,8 +86,9 @@ class Survey:
         wanted = [item for item in channels if channel in (None, item.name)]
         for place in [*wanted, *([None] if channel is None else [])]:
             for area, path, printed in self._differing(place, by_hash=by_hash):
-                # Forgotten, so that the next publication writes it even if it renders the same bytes.
-                self._house.catalog.areas.record(area, {path: Printed(None, printed.size, printed.mtime_s)})
+                if printed.mtime_s:  # else it was announced only, and nobody believes in it anyway
+                    # The next publication writes it even if it renders the same bytes, or takes it away.
+                    self._house.catalog.areas.record(area, {path: Printed("", printed.size, printed.mtime_s)})
                 found.add(area)
         self._house.catalog.areas.mark(dict.fromkeys(sorted(found), 0.0))
         return sorted(found)

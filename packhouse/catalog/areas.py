@@ -29,7 +29,11 @@ from packhouse.model import Area
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """What is published at one path; `sha256` is None for a file that was removed (its mtime still counts)."""
+    """What is published at one path.
+
+    `sha256` is None for a file that was removed (its mtime still counts), and empty where something else lies than
+    was written. `mtime_s` 0 is a path that was announced: its file may or may not be there.
+    """
 
     sha256: str | None
     size: int
