@@ -10,6 +10,8 @@ import click
 import packhouse
 from packhouse.cli.channels import channel
 from packhouse.cli.checkfiles import check
+from packhouse.cli.doctor import doctor
+from packhouse.cli.importing import import_
 from packhouse.cli.keys import key
 from packhouse.cli.options import exit_code
 from packhouse.cli.push import delete, push_, reindex, unyank, yank
@@ -29,7 +31,7 @@ def cli() -> None:
     """
 
 
-for command in (serve, channel, key, check, push_, delete, yank, unyank, reindex):
+for command in (serve, channel, key, check, push_, delete, yank, unyank, reindex, import_, doctor):
     cli.add_command(command)
 
 

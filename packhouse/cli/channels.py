@@ -1,7 +1,7 @@
 """`packhouse channel`: make, list, change and delete channels."""
 
-import subprocess
-from collections.abc import Mapping
+import os
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -9,15 +9,13 @@ import click
 from packhouse import webserver
 from packhouse.cli.options import data_option, opened
 from packhouse.cli.output import moment, say, table, yes
-from packhouse.cli.programs import python_command, python_environment
-from packhouse.errors import ChannelExists, Unavailable
+from packhouse.cli.publishing import published
+from packhouse.errors import ChannelExists
 from packhouse.house import House, initialise
 from packhouse.model import Area, Channel
 from packhouse.names import parse_channel
-from packhouse.tree import channel_root
+from packhouse.tree import channel_root, fsio
 
-_PUBLISH_S = 60.0
-_POLL_S = 0.2
 _SITE = Area("", "", "site")
 
 
@@ -42,7 +40,7 @@ def create(name: str, private: bool, overwrite: bool, data: Path) -> None:
             webserver.update_overwrite(house.data, [*_overwritable(house), wanted])
         awaited = house.create_channel(wanted, private=private, overwrite=overwrite)
         initialise(house.data, [wanted])
-        _published(house, awaited, wanted)
+        published(house, awaited, wanted)
     say(f"channel {wanted} is there{'; it is private' if private else ''}")
 
 
@@ -96,7 +94,7 @@ def delete(name: str, data: Path) -> None:
         house.wake.poke("wake")
         # An indexer may be in the middle of the channel's pages: when it has published the list of channels
         # without it, it is not any more.
-        _published(house, {_SITE: house.catalog.areas.generation(_SITE)}, None)
+        published(house, {_SITE: house.catalog.areas.generation(_SITE)}, None)
         _remove_files(house, gone)
         webserver.update_overwrite(house.data, _overwritable(house))
     say(f"channel {gone.name} is deleted")
@@ -106,39 +104,14 @@ def _overwritable(house: House) -> list[str]:
     return [item.name for item in house.catalog.channels.list() if item.overwrite]
 
 
-def _published(house: House, awaited: Mapping[Area, int], name: str | None) -> None:
-    """Wait until a running indexer has published; let one run once where none does.
-
-    Raises:
-        Unavailable: it did not happen; the sentence says what to look at.
-    """
-    with house.locks.exclusive("indexer") as nobody_indexes:
-        pass
-    if nobody_indexes:
-        _index_once(house, name)
-        return
-    waited_s = 0.0
-    while house.catalog.areas.unpublished(awaited):
-        if waited_s >= _PUBLISH_S:
-            raise Unavailable(
-                f"the change is stored, but the indexer did not publish it in {_PUBLISH_S:g} s: "
-                "`packhouse doctor` says what fails"
-            )
-        house.wake.wait("published", _POLL_S)
-        waited_s += _POLL_S
-
-
-def _index_once(house: House, name: str | None) -> None:
-    # A program of its own: the command line knows nothing of how pages are made.
-    command = python_command("indexer", "reindex", "--data", str(house.data), *([name] if name else []))
-    done = subprocess.run(command, env=python_environment(), capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-        raise Unavailable(f"the change is stored, but it could not be published; indexer said: {said}")
-
-
 def _remove_files(house: House, channel: Channel) -> None:
-    """Remove the published files of a channel that the catalog has forgotten."""
+    """Remove the published files of a channel that the catalog has forgotten, and its inbox if that is empty."""
     for stat in list(house.tree.scan(channel_root(channel))):
         house.tree.remove(stat.path)
     house.tree.flush()
+    inbox = os.open(house.data / "inbox", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with suppress(OSError):  # something was dropped there: its owner has to see to it
+            fsio.rmdir(channel.name, dir_fd=inbox)
+    finally:
+        os.close(inbox)

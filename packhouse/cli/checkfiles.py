@@ -7,7 +7,7 @@ import click
 
 from packhouse.catalog.clock import system_clock
 from packhouse.cli.options import SomeFailed
-from packhouse.cli.output import say
+from packhouse.cli.output import reason_of, say
 from packhouse.client.uploads import Parcel, pack
 from packhouse.ecosystems import Limits
 from packhouse.errors import PackhouseError
@@ -56,7 +56,7 @@ def check(files: Sequence[Path], lenient: bool) -> None:
                 verified = judge(parcel, pool)
             except PackhouseError as error:
                 refused += 1
-                say(f"{click.style('refused', fg='red')}  {file}: {error}")
+                say(f"{click.style('refused', fg='red')}  {file}: {reason_of(str(error), file.name)}")
                 continue
             click.echo(f"{click.style('good', fg='green')}     {file}: it would lie at {verified.path}")
             for warning in verified.observed.warnings:

@@ -41,3 +41,8 @@ def size(count: int) -> str:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} TB"
+
+
+def reason_of(sentence: str, name: str) -> str:
+    """Return a refusal without the file name that the line already shows."""
+    return sentence.removeprefix(f"{name} is refused: ")

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from packhouse.cli.checkfiles import judge, product_of
 from packhouse.cli.options import SomeFailed, channel_option, server_option
-from packhouse.cli.output import say, size
+from packhouse.cli.output import reason_of, say, size
 from packhouse.cli.programs import python_command, python_environment
 from packhouse.client import Answer, Outcome, Parcel, Pushed, Server, Unreachable, pack, push
 from packhouse.client.uploads import wait_until_listed
@@ -92,7 +92,8 @@ def push_(
                         _tell(*done.result())
                     except (PackhouseError, OSError) as error:
                         failures.append(error)
-                        say(f"{click.style('failed', fg='red')}     {running[done].name}: {error}")
+                        name = running[done].name
+                        say(f"{click.style('failed', fg='red')}     {name}: {reason_of(str(error), name)}")
             except BaseException:
                 executor.shutdown(wait=False, cancel_futures=True)
                 raise
