@@ -1,6 +1,8 @@
 """A daemon on a real port with the real intake and catalog, and a tiny stand-in for the indexer."""
 
 import asyncio
+import hashlib
+import io
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -16,7 +18,7 @@ from packhouse.house import House, initialise, open_house
 from packhouse.intake.receive import Inspector, Intake
 from packhouse.model import Action
 from packhouse.names import ChannelName
-from uploadd.app import create_app
+from uploadd.app import create_app, make_runner
 
 SETTINGS = "min_free_bytes = 0\npublish_wait_s = 6.0\nmax_upload_bytes = 8_000_000\n"
 
@@ -94,6 +96,8 @@ class Daemon:
         """Send one request; the path goes out exactly as it is written."""
         sent = {**(self.bearer(key) if key else {}), **(headers or {})}
         url = URL(self.url + path, encoded=True)
+        if isinstance(data, bytes) and len(data) > 1 << 20:
+            data = io.BytesIO(data)
         async with self.session.request(
             method, url, data=data, headers=sent, allow_redirects=False, skip_auto_headers=["User-Agent"]
         ) as response:
@@ -159,13 +163,7 @@ async def run_daemon(
     with open_test_house(data, settings) as house:
         indexer = FakeIndexer(house)
         indexer.publish()
-        runner = web.AppRunner(
-            create_app(house, Intake(house, inspector)),
-            access_log=None,
-            auto_decompress=False,
-            read_bufsize=1 << 20,
-            shutdown_timeout=5,
-        )
+        runner = make_runner(create_app(house, Intake(house, inspector)), grace_s=5)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
@@ -185,3 +183,53 @@ async def run_daemon(
         finally:
             await runner.cleanup()
             indexer.stop()
+
+
+def sha256(body: bytes) -> str:
+    """What clients claim."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def legacy_form(
+    filename: str, body: bytes, *, late: Mapping[str, str] | None = None, **fields: str
+) -> aiohttp.FormData:
+    """A form of PyPI's legacy upload; `late` fields come after the file."""
+    form = aiohttp.FormData()
+    for name, value in {":action": "file_upload", "protocol_version": "1", **fields}.items():
+        form.add_field(name, value)
+    form.add_field("content", body, filename=filename, content_type="application/octet-stream")
+    for name, value in (late or {}).items():
+        form.add_field(name, value)
+    return form
+
+
+BOUNDARY = "6d753ec1-boundary-be548"
+
+
+def multipart(*parts: tuple[Mapping[str, str], bytes], close: bool = True) -> bytes:
+    """The bytes of a multipart body: (headers, content) per part."""
+    body = b"".join(
+        f"--{BOUNDARY}\r\n".encode()
+        + "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
+        + b"\r\n" + content + b"\r\n"
+        for headers, content in parts
+    )  # fmt: skip
+    return body + (f"--{BOUNDARY}--\r\n".encode() if close else b"")
+
+
+def file_part(filename: str, body: bytes, **headers: str) -> tuple[Mapping[str, str], bytes]:
+    """The part that rattler sends."""
+    return {
+        "Content-Disposition": f'form-data; name="file"; filename="{filename}"',
+        "Content-Type": "application/octet-stream",
+        **headers,
+    }, body
+
+
+MULTIPART = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+
+
+def request_head(method: str, path: str, **headers: str) -> bytes:
+    """The head of a raw HTTP/1.1 request."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: packhouse", *(f"{k}: {v}" for k, v in headers.items())]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")

@@ -16,11 +16,10 @@ from packhouse.errors import Busy, PackhouseError
 from packhouse.house import House, open_house
 from packhouse.intake.pool import InspectionPool
 from packhouse.intake.receive import Intake
-from uploadd.app import create_app
+from uploadd.app import create_app, make_runner
 
 GRACE_S = 20.0
 """How long running requests may take to finish when the daemon is told to stop, in seconds."""
-READ_BUFFER = 1 << 20
 
 _LOG = logging.getLogger("uploadd")
 
@@ -44,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 )
 def _command(data: Path) -> None:
     """Authenticate, verify and take in uploads for the data directory DATA."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("uploadd").setLevel(logging.INFO)
     with ExitStack() as stack:
         house = open_house(data)
         stack.callback(house.close)
@@ -69,13 +69,7 @@ async def serve(house: House, intake: Intake) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    runner = web.AppRunner(
-        create_app(house, intake),
-        access_log=None,  # ours says no keys
-        auto_decompress=False,
-        read_bufsize=READ_BUFFER,
-        shutdown_timeout=GRACE_S,
-    )
+    runner = make_runner(create_app(house, intake), grace_s=GRACE_S)
     await runner.setup()
     socket = house.settings.socket
     try:

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import time
+import warnings
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
 
-from aiohttp import web
+from aiohttp import BadContentDispositionHeader, BadContentDispositionParam, web
 from aiohttp.typedefs import Handler
 from aiohttp.web_protocol import RequestPayloadError
 
@@ -41,6 +42,10 @@ ROUTES: tuple[Route, ...] = (
 REAP_EVERY_S = 5.0
 """How often uploads of dead processes are looked for, in seconds."""
 
+DRAIN_S, DRAIN_BYTES = 10.0, 1 << 30
+"""How much of a refused body is read and thrown away: seconds, bytes."""
+READ_BUFFER = 1 << 20
+
 _LOG = logging.getLogger("uploadd")
 
 
@@ -63,12 +68,32 @@ def create_app(house: House, intake: Intake, routes: Iterable[Route] = ROUTES) -
         uploads=Gate(),
         probe=Probe(intake),
     )
+    # A broken Content-Disposition is an error here, not a line on standard error with the client's text in it.
+    warnings.simplefilter("error", BadContentDispositionHeader)
+    warnings.simplefilter("error", BadContentDispositionParam)
     entry = _Entry(services, Router(routes))
     # One middleware and no aiohttp route: aiohttp decodes %2F before it matches. Bodies are limited by the
     # stage and by `limits`, never by aiohttp's own size.
     app = web.Application(middlewares=[entry.handle], client_max_size=0)
     app.cleanup_ctx.append(lambda _: _background(services))
     return app
+
+
+def make_runner(app: web.Application, *, grace_s: float) -> web.AppRunner:
+    """Return what runs the application.
+
+    Args:
+        app: from `create_app`.
+        grace_s: how long requests under way may take to finish when it stops, in seconds.
+    """
+    return web.AppRunner(
+        app,
+        access_log=None,  # ours shows no keys
+        auto_decompress=False,
+        read_bufsize=READ_BUFFER,
+        lingering_time=0,  # `_answer_early` does that
+        shutdown_timeout=grace_s,
+    )
 
 
 class _Entry:
@@ -87,9 +112,7 @@ class _Entry:
         trace = accesslog.Trace()
         response = await self._respond(request, trace)
         if not request.content.is_eof():
-            # The rest of the body is read for a while and thrown away (aiohttp lingers), so that the client
-            # sees the answer instead of a reset; then the connection goes.
-            response.force_close()
+            await _answer_early(request, response)
         accesslog.write(request, response, trace, time.monotonic() - began)
         return response
 
@@ -139,6 +162,22 @@ class _Entry:
             return principal, door.enter(services, principal, action, text)
 
         return await services.ask(decide)
+
+
+async def _answer_early(request: web.Request, response: web.StreamResponse) -> None:
+    """Answer before the body has come, then close the connection.
+
+    The rest of the body is read for a while and thrown away: closing with unread bytes would reset the
+    connection, and the client might never see the answer.
+    """
+    response.force_close()
+    left = DRAIN_BYTES
+    with suppress(TimeoutError, RequestPayloadError, ConnectionError):
+        await response.prepare(request)
+        await response.write_eof()
+        async with asyncio.timeout(DRAIN_S):
+            while left > 0 and (chunk := await request.content.readany()):
+                left -= len(chunk)
 
 
 async def _background(services: Services) -> AsyncIterator[None]:

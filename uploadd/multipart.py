@@ -8,7 +8,13 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 
-from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp import (
+    BadContentDispositionHeader,
+    BadContentDispositionParam,
+    BodyPartReader,
+    MultipartReader,
+    web,
+)
 from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDictProxy
 
@@ -19,6 +25,17 @@ from uploadd.pace import Pace
 PIECE = 1 << 20
 MAX_HEADERS = 32
 MAX_EPILOGUE = 64 << 10
+
+_BROKEN = (
+    ValueError,
+    RuntimeError,
+    AssertionError,
+    HttpProcessingError,
+    BadContentDispositionHeader,
+    BadContentDispositionParam,
+)
+"""What aiohttp raises over a body that is no proper form; the last two are warnings that `create_app` turns
+into errors."""
 
 # RFC 7578 section 4.2; values are tokens or quoted strings. `filename*` is refused with everything unknown:
 # no file name that passes the gate needs it.
@@ -128,7 +145,7 @@ class Form:
         """Return the next piece of a part."""
         try:
             return bytes(await self._pace.read(reader.read_chunk(PIECE)))
-        except (ValueError, RuntimeError, AssertionError, HttpProcessingError) as error:
+        except _BROKEN as error:
             raise _malformed(error) from error
 
     def count(self, size: int) -> None:
@@ -140,7 +157,7 @@ class Form:
     async def _next(self) -> BodyPartReader | None:
         try:
             part = await self._pace.wait(self._reader.next())
-        except (ValueError, RuntimeError, AssertionError, HttpProcessingError) as error:
+        except _BROKEN as error:
             raise _malformed(error) from error
         if isinstance(part, MultipartReader):
             raise Malformed("a part of the form is multipart itself; send one file per form")

@@ -43,7 +43,7 @@ class Probe:
 
     def _try(self) -> str | None:
         claim = Claim(
-            channel=ChannelName("health"),
+            channel=ChannelName("probe"),
             ecosystem=Ecosystem.GENERIC,
             filename=Filename("probe"),
             directory="products/health/1",

@@ -7,7 +7,7 @@ its slashes first, and every segment is decoded afterwards.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, unquote_to_bytes
+from urllib.parse import parse_qsl, unquote, unquote_to_bytes
 
 from packhouse.errors import BadName, Malformed
 
@@ -18,9 +18,6 @@ MAX_PARAMETERS = 32
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _KIND = "path segment"
-
-_KEY = re.compile(r"pkh-[0-9A-Za-z]*", re.IGNORECASE)
-_KEY_SEGMENT = re.compile(r"^(/+)(t|fetch|prune)/+[^/]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +60,18 @@ def parse_target(raw: str) -> Target:
 
 def redact(raw: str) -> str:
     """Return a request target as a log may show it: no query, no key, one line of printable ASCII."""
-    path = raw.partition("?")[0][:MAX_TARGET]
-    path = _KEY_SEGMENT.sub(r"\1\2/***", path)
-    path = _KEY.sub("***", path)
-    return path.encode("ascii", "backslashreplace").decode().translate(_ESCAPES)
+    shown: list[str] = []
+    first, secret = True, False
+    for segment in raw.partition("?")[0][:MAX_TARGET].split("/"):
+        plain = unquote(segment).lower()  # an encoded `t` or `pkh-` is one all the same
+        hidden = (secret and segment != "") or "pkh-" in plain
+        shown.append("***" if hidden else segment)
+        if segment:
+            secret, first = first and plain in _KEY_FOLLOWS, False
+    return "/".join(shown).translate(_ESCAPES).encode("ascii", "backslashreplace").decode()
 
 
+_KEY_FOLLOWS = frozenset({"t", "fetch", "prune"})
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), 0x22, 0x5C, 0x7F)}
 
 
