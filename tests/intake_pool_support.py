@@ -34,7 +34,9 @@ def _observed(claim: Claim, **more) -> Observed:
 def _plain(path: Path, claim: Claim, limits: Limits) -> Observed:
     return _observed(
         claim,
-        record=MappingProxyType({"size": len(path.read_bytes()), "big": 10**30, "odd": "\udc80", "list": [1, None]}),
+        record=MappingProxyType(
+            {"size": len(path.read_bytes()), "big": 10**30, "odd": "\udc80", "list": [1, None]}
+        ),
         details={"limit": limits.members, "claim": [claim.size, claim.digests, claim.force, claim.ecosystem]},
         sidecars={".metadata": b"\x00\xff raw", ".provenance": b""},
         warnings=("one", "two"),

@@ -283,6 +283,36 @@ def test_a_flush_waits_for_the_names_that_another_thread_is_syncing(tree, monkey
     assert sorted(order) == ["first", "second"]
 
 
+def test_a_move_waits_for_the_flush_that_knows_the_old_name(tree, monkeypatch):
+    """A flush that found the folder gone would call names durable that are not."""
+    tree.put("public/main/x", b"1", when=When.ABSENT)
+    started, go_on, order = threading.Event(), threading.Event(), []
+    real_sync, real_rename = fsio.sync_directory, fsio.rename_absent
+
+    def slow(fd: int) -> None:
+        started.set()
+        assert go_on.wait(20)
+        real_sync(fd)
+        order.append("sync")
+
+    def rename(*args, **kwargs) -> None:
+        order.append("rename")
+        real_rename(*args, **kwargs)
+
+    monkeypatch.setattr(fsio, "sync_directory", slow)
+    monkeypatch.setattr(fsio, "rename_absent", rename)
+    flushing = threading.Thread(target=tree.flush)
+    flushing.start()
+    assert started.wait(20)
+    moving = threading.Thread(target=tree.move, args=("public/main", "private/main"))
+    moving.start()
+    go_on.set()
+    flushing.join()
+    moving.join()
+
+    assert order == ["sync", "sync", "sync", "rename"]
+
+
 def test_after_a_failed_directory_sync_nothing_more_is_written(tree, monkeypatch):
     """A second fsync may report success for what the first one lost: only a restart clears it."""
     tree.put("public/main/x", b"1", when=When.ABSENT)

@@ -15,21 +15,19 @@ import errno
 import itertools
 import os
 import stat as stat_bits
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from packhouse.errors import StorageFull, Unavailable
+from packhouse.errors import StorageFull
 from packhouse.tree import Changed, Match, Occupied, Stat, When, fsio
+from packhouse.tree.directories import DIRECTORY, Directories
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: opening a FIFO that somebody left in the tree must not wait for a writer.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _TRIES = 8
-_KNOWN = 50_000
 _numbers = itertools.count(1)
 
 
@@ -38,10 +36,6 @@ def _split(path: str) -> tuple[str, ...]:
     if any(part in ("", ".", "..") or "\0" in part for part in parts):
         raise ValueError(f"{path!r} is not a path of the store: names pass packhouse.names first")
     return parts
-
-
-def _join(parts: Sequence[str]) -> str:
-    return "/".join(parts)
 
 
 def _tag(found: os.stat_result) -> str:
@@ -70,13 +64,7 @@ class FsTree:
     def __init__(self, data: Path, *, now_s: Callable[[], float] = time.time) -> None:
         self._data = Path(os.path.abspath(data))  # noqa: PTH100 - resolve() would follow links in the paths given
         self._now_s = now_s
-        self._lock = threading.Lock()
-        self._flushing = threading.Lock()
-        self._pending: set[str] = set()  # directories with a name that may not be durable yet
-        self._durable: dict[str, int] = {}  # directories whose own name is durable, with their inode
-        self._met: dict[str, int] = {}  # those that become durable with the next flush
-        self._removals = 0
-        self._broken = ""
+        self._folders = Directories(self._data)
 
     # --- reading -------------------------------------------------------------------------------------------
 
@@ -85,7 +73,7 @@ class FsTree:
         *above, name = _split(path)
         with fsio.answering(path):
             try:
-                with self._directory(above) as parent:
+                with self._folders.entered(above) as parent:
                     found = _look(name, parent)
             except (FileNotFoundError, NotADirectoryError):
                 return None
@@ -98,7 +86,7 @@ class FsTree:
         fd = -1
         with fsio.answering(path):
             try:
-                with self._directory(above) as parent:
+                with self._folders.entered(above) as parent:
                     found = _look(name, parent)
                     if found and stat_bits.S_ISREG(found.st_mode):
                         fd = os.open(name, _FILE, dir_fd=parent)
@@ -112,7 +100,7 @@ class FsTree:
         """Every regular file below the directory `prefix`, sorted by path; whatever its name is."""
         with fsio.answering(prefix):
             try:
-                with self._directory(_split(prefix)) as top:
+                with self._folders.entered(_split(prefix)) as top:
                     yield from self._scan(prefix, top)
             except (FileNotFoundError, NotADirectoryError):
                 return
@@ -132,7 +120,7 @@ class FsTree:
                 yield _stat(path, info)
             elif stat_bits.S_ISDIR(info.st_mode):
                 try:
-                    inner = os.open(name.rstrip("/"), _DIRECTORY, dir_fd=directory)
+                    inner = os.open(name.rstrip("/"), DIRECTORY, dir_fd=directory)
                 except (FileNotFoundError, NotADirectoryError):
                     continue
                 try:
@@ -177,10 +165,10 @@ class FsTree:
                 raise ValueError(f"{body!r} is not under incoming/: it can be linked, not taken over")
             for left in reversed(range(_TRIES)):
                 try:
-                    with self._directory(above, make=True) as parent:
+                    with self._folders.entered(above, make=True) as parent:
                         return self._put(parent, path, name, source, when, None if served else mtime_s or 0)
                 except Changed:
-                    self._prune(above)  # nothing was written: no empty directory either
+                    self._folders.prune(above)  # nothing was written: no empty directory either
                     raise
                 except FileNotFoundError:
                     # Another thread removed the directory as empty, between our walk and our link.
@@ -207,7 +195,7 @@ class FsTree:
                 raise Occupied(path) from None
         else:
             fsio.replace(source.name, name, source_dir=source.parent, target_dir=parent)
-        self._note(path.rpartition("/")[0])
+        self._folders.note(path.rpartition("/")[0])
         return _stat(path, os.fstat(source.fd))
 
     @contextmanager
@@ -215,7 +203,7 @@ class FsTree:
         """Give the bytes a name in the store: (it, whether it is an object that is served already)."""
         if isinstance(body, Path):
             parts = _split(str(Path(os.path.abspath(self._data / body)).relative_to(self._data)))  # noqa: PTH100
-            with self._directory(parts[:-1]) as parent:
+            with self._folders.entered(parts[:-1]) as parent:
                 fd = os.open(parts[-1], _FILE, dir_fd=parent)
                 try:
                     if not stat_bits.S_ISREG(os.fstat(fd).st_mode):
@@ -225,7 +213,7 @@ class FsTree:
                     os.close(fd)
             return
         name = f"put.{os.getpid()}.{next(_numbers)}"
-        with self._directory(("incoming",), make=True) as parent:
+        with self._folders.entered(("incoming",), make=True) as parent:
             fd = fsio.create(name, dir_fd=parent)
             try:
                 fsio.write(fd, body)
@@ -239,30 +227,18 @@ class FsTree:
         """Remove one object and the directories that become empty, except the first one of the path."""
         *above, name = _split(path)
         with fsio.answering(path):
-            self._refuse_if_broken()
+            self._folders.refuse_if_broken()
             try:
-                with self._directory(above) as parent:
+                with self._folders.entered(above) as parent:
                     found = _look(name, parent)
                     if found is None or not stat_bits.S_ISREG(found.st_mode):
                         return False
                     fsio.unlink(name, dir_fd=parent)
             except (FileNotFoundError, NotADirectoryError):
                 return False
-            self._note(_join(above))
-            self._prune(above)
+            self._folders.note("/".join(above))
+            self._folders.prune(above)
         return True
-
-    def _prune(self, directory: list[str]) -> None:
-        for depth in range(len(directory) - 1, 0, -1):
-            above, name = directory[:depth], directory[depth]
-            try:
-                with self._directory(above) as parent:
-                    fsio.rmdir(name, dir_fd=parent)
-            except OSError:
-                return  # not empty, or already gone
-            with self._lock:
-                self._forget(_join(directory[: depth + 1]))
-            self._note(_join(above))
 
     def move(self, source: str, target: str) -> None:
         """Rename a file or a whole directory; the target's directories are made.
@@ -278,7 +254,11 @@ class FsTree:
         with fsio.answering(source):
             for left in reversed(range(_TRIES)):
                 try:
-                    with self._directory(from_) as source_dir, self._directory(to, make=True) as target_dir:
+                    with (
+                        self._folders.entered(from_) as source_dir,
+                        self._folders.entered(to, make=True) as target_dir,
+                        self._folders.moving(source, target),
+                    ):
                         fsio.rename_absent(old, new, source_dir=source_dir, target_dir=target_dir)
                 except FileExistsError:
                     raise Occupied(target) from None
@@ -286,27 +266,17 @@ class FsTree:
                     if not left or not self._is_there(from_, old):
                         break
                 else:
-                    self._moved(source, target)
-                    self._prune(from_)
+                    self._folders.prune(from_)
                     return
-            self._prune(to)
+            self._folders.prune(to)
         raise FileNotFoundError(errno.ENOENT, "no such object in the store", source)
 
     def _is_there(self, above: list[str], name: str) -> bool:
         try:
-            with self._directory(above) as parent:
+            with self._folders.entered(above) as parent:
                 return _look(name, parent) is not None
         except FileNotFoundError:
             return False
-
-    def _moved(self, source: str, target: str) -> None:
-        with self._lock:
-            self._forget(source)
-            # What was put below the old name is now below the new one, and still to be made durable.
-            inside = {directory for directory in self._pending if f"{directory}/".startswith(f"{source}/")}
-            self._pending -= inside
-            self._pending |= {target + directory[len(source) :] for directory in inside}
-            self._pending |= {source.rpartition("/")[0], target.rpartition("/")[0]}
 
     def flush(self) -> None:
         """Make every name of this object durable, whichever thread made it.
@@ -314,97 +284,7 @@ class FsTree:
         Raises:
             Unavailable: a directory could not be synced; from now on this object refuses to write.
         """
-        # One at a time: a thread whose names another thread is syncing must wait until that is done.
-        with self._flushing:
-            self._refuse_if_broken()
-            with self._lock:
-                taken, self._pending = self._pending, set()
-                met, self._met = self._met, {}
-                removals = self._removals
-            try:
-                # Deepest first: a directory's own names before the name that leads to it.
-                for path in sorted(taken, key=lambda path: (-path.count("/") - bool(path), path)):
-                    with fsio.answering(path or "the data directory"), suppress(FileNotFoundError):
-                        self._sync(path)
-            except BaseException:
-                with self._lock:
-                    self._pending |= taken
-                raise
-            with self._lock:
-                if removals == self._removals:
-                    if len(self._durable) > _KNOWN:
-                        self._durable.clear()
-                    self._durable.update(met)
-
-    def _sync(self, path: str) -> None:
-        with self._directory(path.split("/") if path else ()) as fd:
-            try:
-                fsio.sync_directory(fd)
-            except OSError as error:
-                self._broken = f"{path or 'the data directory'} could not be synced ({error.strerror})"
-                raise
-
-    # --- directories ---------------------------------------------------------------------------------------
-
-    @contextmanager
-    def _directory(self, parts: Sequence[str], *, make: bool = False) -> Iterator[int]:
-        """Open a directory without following a symbolic link; `make` creates what is missing."""
-        if make:
-            self._refuse_if_broken()
-        fd = os.open(self._data, _DIRECTORY & ~os.O_NOFOLLOW)
-        try:
-            for depth, part in enumerate(parts):
-                child = self._enter(fd, part, _join(parts[: depth + 1]), make=make)
-                os.close(fd)
-                fd = child
-            yield fd
-        finally:
-            os.close(fd)
-
-    def _enter(self, parent: int, name: str, path: str, *, make: bool) -> int:
-        made = False
-        try:
-            fd = os.open(name, _DIRECTORY, dir_fd=parent)
-        except FileNotFoundError:
-            if not make:
-                raise
-            with suppress(FileExistsError):  # another thread or process was first
-                fsio.mkdir(name, dir_fd=parent)
-                made = True
-            fd = os.open(name, _DIRECTORY, dir_fd=parent)
-        try:
-            found = os.fstat(fd)
-            if made and stat_bits.S_IMODE(found.st_mode) != fsio.DIRECTORY_MODE:  # a narrow umask
-                fsio.chmod(fd, fsio.DIRECTORY_MODE)
-        except BaseException:
-            os.close(fd)
-            raise
-        if make:
-            with self._lock:
-                # Whoever made it, its name must be durable before ours counts: sync the parent once.
-                if made or self._durable.get(path) != found.st_ino:
-                    self._durable.pop(path, None)
-                    self._met[path] = found.st_ino
-                    self._pending.add(path.rpartition("/")[0])
-        return fd
-
-    def _note(self, directory: str) -> None:
-        with self._lock:
-            self._pending.add(directory)
-
-    def _forget(self, directory: str) -> None:
-        """Trust nothing known of a directory that went away; the caller holds the lock."""
-        self._removals += 1
-        for known in (self._durable, self._met):
-            for path in [path for path in known if f"{path}/".startswith(f"{directory}/")]:
-                del known[path]
-
-    def _refuse_if_broken(self) -> None:
-        if self._broken:
-            raise Unavailable(
-                f"{self._broken}: nothing more is written until an operator has checked the disk and "
-                "restarted this program"
-            )
+        self._folders.flush()
 
 
 class _Source:
