@@ -164,30 +164,35 @@ class World:
 
 def broken_promises(root):
     """What an index names and is not there, in any channel of `public/`."""
-    found = []
-    for channel in sorted((root / "public").iterdir()):
-        if not channel.is_dir() or channel.name == "static":
-            continue
-        for index in channel.glob("simple/*/index.json"):
-            for file in json.loads(index.read_bytes())["files"]:
-                if not (index.parent / file["url"]).exists():
-                    found.append((index, file["url"]))
-        for index in channel.glob("simple/index.json"):
-            for project in json.loads(index.read_bytes())["projects"]:
-                if not (index.parent / project["name"] / "index.json").exists():
-                    found.append((index, project["name"]))
-        for index in channel.glob("*/repodata.json"):
-            repodata = json.loads(index.read_bytes())
-            for name in (*repodata["packages"], *repodata["packages.conda"]):
-                if not (index.parent / name).exists():
-                    found.append((index, name))
-        for index in channel.glob("*/repodata_shards.msgpack.zst"):
-            for raw in msgpack.unpackb(zstd.decompress(index.read_bytes()))["shards"].values():
-                if not (index.parent / "shards" / f"{raw.hex()}.msgpack.zst").exists():
-                    found.append((index, raw.hex()))
-        for index in channel.glob("products/*/index.json"):
-            for files in json.loads(index.read_bytes())["versions"].values():
-                for file in files:
-                    if not (index.parent / file["url"]).exists():
-                        found.append((index, file["url"]))
-    return found
+    channels = [
+        folder for folder in (root / "public").iterdir() if folder.is_dir() and folder.name != "static"
+    ]
+    named = [pair for channel in sorted(channels) for reader in READERS for pair in reader(channel)]
+    return [(index, path) for index, path in named if not path.exists()]
+
+
+def _projects(channel):
+    for index in channel.glob("simple/*/index.json"):
+        yield from ((index, index.parent / file["url"]) for file in json.loads(index.read_bytes())["files"])
+    for index in channel.glob("simple/index.json"):
+        for project in json.loads(index.read_bytes())["projects"]:
+            yield index, index.parent / project["name"] / "index.json"
+
+
+def _subdirs(channel):
+    for index in channel.glob("*/repodata.json"):
+        repodata = json.loads(index.read_bytes())
+        yield from ((index, index.parent / name) for name in repodata["packages"])
+        yield from ((index, index.parent / name) for name in repodata["packages.conda"])
+    for index in channel.glob("*/repodata_shards.msgpack.zst"):
+        for raw in msgpack.unpackb(zstd.decompress(index.read_bytes()))["shards"].values():
+            yield index, index.parent / "shards" / f"{raw.hex()}.msgpack.zst"
+
+
+def _products(channel):
+    for index in channel.glob("products/*/index.json"):
+        for files in json.loads(index.read_bytes())["versions"].values():
+            yield from ((index, index.parent / file["url"]) for file in files)
+
+
+READERS = (_projects, _subdirs, _products)

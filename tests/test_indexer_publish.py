@@ -38,7 +38,7 @@ def history(world):
 
 
 def test_a_channel_has_every_form_from_its_birth(world):
-    """rattler and conda remember for days that a form is missing."""
+    """Clients remember for days that a form is missing."""
     files = world.files()
 
     assert {
@@ -84,7 +84,7 @@ def test_leaves_follow_their_shards_and_plain_files_their_compressed_variant(wor
 
 
 def test_two_publications_in_one_second_get_two_times(world):
-    """nginx's ETag is mtime seconds and size: else a client would be told that nothing changed."""
+    """An ETag of nginx is mtime seconds and size: else a client would be told that nothing changed."""
     times = []
     for version in ("1.0", "2.0", "3.0"):
         world.wheel("one", version)

@@ -101,7 +101,9 @@ class Inbox:
             seen[path] = (identity, since if before == identity else now)
             if now - seen[path][1] >= self._house.settings.inbox_settle_s:
                 drop = self._take(parts, info)
-                if drop is not None:
+                if drop is None:
+                    seen[path] = (identity, now)  # not before it stood still once more
+                else:
                     drops.append(drop)
                     del seen[path]
         self._seen = seen
@@ -226,8 +228,6 @@ def claim_of(parts: tuple[str, ...]) -> Claim:
                 ecosystem=Ecosystem.GENERIC,
                 filename=parse_filename(name),
                 directory=f"products/{product}/{version}",
-                package=product,
-                version=version,
             )
         case _:
             raise Malformed(
