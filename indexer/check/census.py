@@ -19,8 +19,9 @@ def census(shelf: Shelf) -> None:
     for path in _files(shelf):
         if path not in known and path.rpartition("/")[2] != HOTFIX:
             shelf.wrong(path, "is a stray: no artifact, sidecar or published file, and not in the trash")
-    for path in sorted(trash):
-        _kept(shelf, path)
+    deleted = _deleted(shelf, trash)
+    for path in sorted(trash - shelf.artifacts.keys()):
+        _kept(shelf, path, deleted.get(path))
 
 
 def _artifacts(shelf: Shelf) -> None:
@@ -52,17 +53,25 @@ def _published(shelf: Shelf) -> None:
             shelf.wrong(path, f"is not what {area} published")
 
 
-def _kept(shelf: Shelf, path: str) -> None:
-    """Files in the trash are still served; those that are named by their content can be verified."""
+def _deleted(shelf: Shelf, trash: set[str]) -> dict[str, str]:
+    """Return the sha256 of deleted files that are still served; history knows what they held."""
+    found: dict[str, str] = {}
+    since = 0
+    while trash and (events := shelf.house.catalog.artifacts.events(shelf.name, since=since)):
+        since = events[-1].serial
+        found |= {event.path: event.sha256 for event in events if event.path in trash}
+    return found
+
+
+def _kept(shelf: Shelf, path: str, wanted: str | None) -> None:
+    """Files in the trash are still served: what they must hold is in history, or in their own name."""
     if path.startswith(f"{_REPLACED}/"):
         wanted = path.split("/")[1]
     elif "/shards/" in path:
         wanted = path.rpartition("/")[2].partition(".")[0]
-    else:
-        return
-    body = shelf.body(path)
+    body = shelf.body(path) if wanted else None
     if body is not None and hashlib.sha256(body).hexdigest() != wanted:
-        shelf.wrong(path, "does not hold the bytes its name says")
+        shelf.wrong(path, "does not hold the bytes it was published with")
 
 
 def _files(shelf: Shelf) -> list[str]:
