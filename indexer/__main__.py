@@ -34,14 +34,16 @@ _data = click.option(
 
 @click.group()
 @click.option("--verbose", is_flag=True, help="Also say what was looked at and left as it is.")
-def cli(verbose: bool) -> None:
+@click.pass_context
+def cli(context: click.Context, verbose: bool) -> None:
     """Keep the indexes and pages of a Packhouse."""
+    # `watch` tells what it does line by line; the others say it at their end.
+    usual = logging.INFO if context.invoked_subcommand == "watch" else logging.WARNING
     logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
+        level=logging.DEBUG if verbose else usual,
         format="%(asctime)s %(name)s %(levelname)s %(message)s",
         datefmt="%H:%M:%S",
         stream=sys.stderr,
-        force=True,
     )
     for noisy in ("watchfiles", "alembic", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
@@ -84,7 +86,6 @@ def reindex(data: Path | None, channel: str | None, subdir: str | None) -> None:
     """Publish CHANNEL (or SUBDIR of it: a subdir, project or product) again; say what changed."""
     console = Console(stderr=True)
     with _house(data) as house:
-        logging.getLogger("indexer").setLevel(logging.WARNING)
         with _bar(console, "indexing") as progress:
             changes = reindexing.reindex(house, channel, subdir, progress=progress)
     for change in changes:
@@ -122,7 +123,7 @@ def _house(data: Path | None) -> Iterator[House]:
 @contextmanager
 def _bar(console: Console, title: str) -> Iterator[Callable[[int, int], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
