@@ -85,9 +85,8 @@ def watch(data: Path | None) -> None:
 def reindex(data: Path | None, channel: str | None, subdir: str | None) -> None:
     """Publish CHANNEL (or SUBDIR of it: a subdir, project or product) again; say what changed."""
     console = Console(stderr=True)
-    with _house(data) as house:
-        with _bar(console, "indexing") as progress:
-            changes = reindexing.reindex(house, channel, subdir, progress=progress)
+    with _house(data) as house, _bar(console, "indexing") as progress:
+        changes = reindexing.reindex(house, channel, subdir, progress=progress)
     for change in changes:
         click.echo(_sentence(change))
 
