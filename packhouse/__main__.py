@@ -1,5 +1,6 @@
 """The `packhouse` command: wiring only; the commands live in `packhouse/cli/`, the exit codes are told there."""
 
+import importlib
 import os
 import sys
 import traceback
@@ -8,20 +9,44 @@ from collections.abc import Sequence
 import click
 
 import packhouse
-from packhouse.cli.channels import channel
-from packhouse.cli.checkfiles import check
-from packhouse.cli.doctor import doctor
-from packhouse.cli.importing import import_
-from packhouse.cli.keys import key
 from packhouse.cli.options import exit_code
-from packhouse.cli.push import delete, push_, reindex, unyank, yank
-from packhouse.cli.serve import serve
 from packhouse.errors import PackhouseError
 
 _INTERRUPTED = 130
 
+COMMANDS = {
+    "serve": "packhouse.cli.serve:serve",
+    "channel": "packhouse.cli.channels:channel",
+    "key": "packhouse.cli.keys:key",
+    "push": "packhouse.cli.push:push_",
+    "delete": "packhouse.cli.push:delete",
+    "yank": "packhouse.cli.push:yank",
+    "unyank": "packhouse.cli.push:unyank",
+    "reindex": "packhouse.cli.push:reindex",
+    "check": "packhouse.cli.checkfiles:check",
+    "import": "packhouse.cli.importing:import_",
+    "doctor": "packhouse.cli.doctor:doctor",
+}
+"""Command -> where it lives: imported only when it is used, since the catalog alone costs half a second."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class Lazy(click.Group):
+    """A group that imports a command when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the commands in the order in which a newcomer needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return a command, or None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        found: click.Command = getattr(importlib.import_module(module), name)
+        return found
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(packhouse.__version__, prog_name="packhouse")
 def cli() -> None:
     """Conda channels, Python indexes and build products as one directory tree that nginx serves.
@@ -29,10 +54,6 @@ def cli() -> None:
     Start with `packhouse serve`. Exit codes: 0 done, 1 refused, 2 wrong command line, 3 the server or the store
     cannot be reached now, 130 interrupted.
     """
-
-
-for command in (serve, channel, key, check, push_, delete, yank, unyank, reindex, import_, doctor):
-    cli.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -55,8 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:  # noqa: BLE001 - a fault of ours; people get a sentence, developers the rest
         if os.environ.get("PACKHOUSE_DEBUG"):
             traceback.print_exc()
+        said = str(error).partition("\n")[0]
         _fail(
-            f"a fault in Packhouse itself ({type(error).__name__}: {error}): "
+            f"a fault in Packhouse itself ({type(error).__name__}: {said}): "
             "please report it with what PACKHOUSE_DEBUG=1 shows",
             1,
         )

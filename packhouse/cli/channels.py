@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from packhouse import webserver
-from packhouse.cli.options import data_option, opened
+from packhouse.cli.local import opened
+from packhouse.cli.options import data_option
 from packhouse.cli.output import moment, say, table, yes
 from packhouse.cli.publishing import published
 from packhouse.errors import ChannelExists
@@ -67,7 +68,6 @@ def list_(data: Path) -> None:
 @click.option(
     "--overwrite/--no-overwrite",
     required=True,
-    default=None,
     help="Whether `push --force` may replace files.",
 )
 @data_option

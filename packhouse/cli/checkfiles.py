@@ -1,18 +1,17 @@
 """`packhouse check`: the server's verifier, offline, before any upload."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from packhouse.catalog.clock import system_clock
 from packhouse.cli.options import SomeFailed
 from packhouse.cli.output import reason_of, say
 from packhouse.client.uploads import Parcel, pack
 from packhouse.ecosystems import Limits
 from packhouse.errors import PackhouseError
 from packhouse.intake.pool import InspectionPool
-from packhouse.intake.receive import Inspector
 from packhouse.model import Verified
 from packhouse.names import parse_channel
 from packhouse.verify import verify
@@ -20,13 +19,13 @@ from packhouse.verify import verify
 _ANYWHERE = parse_channel("anywhere")
 
 
-def judge(parcel: Parcel, inspector: Inspector) -> Verified:
+def judge(parcel: Parcel, inspector: InspectionPool) -> Verified:
     """Judge one file as the server would: open it in a child, compare it with its claim.
 
     Raises:
         PackhouseError: the refusal.
     """
-    limits = Limits(now_us=system_clock())
+    limits = Limits(now_us=time.time_ns() // 1000)
     observed = inspector.inspect(parcel.claim.ecosystem, str(parcel.file), parcel.claim, limits)
     return verify(parcel.claim, parcel.digests, observed)
 
@@ -37,7 +36,10 @@ def product_of(product: str | None, version: str | None) -> None:
         raise click.UsageError("--product and --version belong together: give both, or none")
 
 
-@click.command(epilog="\b\nExample:\n  packhouse check dist/*.whl built/noarch/*.conda")
+@click.command(
+    short_help="Judge files as the server would, offline.",
+    epilog="\b\nExample:\n  packhouse check dist/*.whl built/noarch/*.conda",
+)
 @click.argument(
     "files",
     nargs=-1,

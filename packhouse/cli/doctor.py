@@ -42,12 +42,15 @@ class Finding:
 Check = Callable[[House], Iterator[Finding]]
 
 
-@click.command(epilog="\b\nExample:\n  packhouse doctor --data packhouse-data")
+@click.command(
+    short_help="Say what is wrong here, and how to mend it.",
+    epilog="\b\nExample:\n  packhouse doctor --data packhouse-data",
+)
 @data_option
 def doctor(data: Path) -> None:
     """Look at everything that this installation needs, and say what is wrong and how to mend it."""
     problems = 0
-    for finding in examine(data):
+    for finding in examine(data.absolute()):
         problems += bool(finding.mend)
         word = (
             click.style("problem", fg="red", bold=True)

@@ -9,8 +9,9 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from packhouse.cli.options import SomeFailed, channel_option, data_option, opened
-from packhouse.cli.output import reason_of, say, size, table
+from packhouse.cli.local import opened
+from packhouse.cli.options import SomeFailed, channel_option, data_option
+from packhouse.cli.output import files, reason_of, say, size, table
 from packhouse.cli.publishing import published
 from packhouse.importing.adopt import Adoption, Fate, Report, Result, Tell, results
 from packhouse.importing.folders import detect
@@ -25,6 +26,7 @@ _PUBLISH_S = 600.0
 
 @click.command(
     "import",
+    short_help="Adopt a channel, a folder, a mirror or an index.",
     epilog="\b\nExamples:\n"
     "  packhouse import /srv/conda/our-channel --channel main\n"
     "  packhouse import /srv/pypiserver/packages --channel main --lenient\n"
@@ -63,7 +65,7 @@ def import_(source: str, channel: str, lenient: bool, jobs: int, data: Path) -> 
         published(house, report.awaited, where.name, wait_s=_PUBLISH_S)
     if refused := report.files[Fate.REFUSED]:
         hint = "" if lenient else "; --lenient takes old metadata in, with the reason shown"
-        raise SomeFailed(f"{refused} files were refused, each with its reason above{hint}")
+        raise SomeFailed(f"not imported: {files(refused)}, each with its reason above{hint}")
 
 
 def _reader(source: str, jobs: int) -> Source:
@@ -99,10 +101,12 @@ def _bar(source: Source) -> Iterator[Tell]:
 
 
 def _summary(report: Report) -> None:
-    rows = [(what, files, size(total)) for what, files, total in results(report)]
+    rows = [(what, str(count), size(total)) for what, count, total in results(report)]
     click.echo(table(("", "FILES", "SIZE"), rows))
     if report.undated:
-        say(f"{report.undated} files had no upload time in the source: theirs is the time of this import")
+        say(
+            f"without an upload time in the source: {files(report.undated)}; theirs is the time of this import"
+        )
     for path in report.hotfixes:
         say(f"hotfixes taken along: {path}")
     for path in report.kept:

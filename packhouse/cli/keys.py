@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from packhouse.catalog.accounts import Key
-from packhouse.cli.options import data_option, opened
+from packhouse.cli.local import opened
+from packhouse.cli.options import data_option
 from packhouse.cli.output import moment, say, table, yes
 from packhouse.model import Action
 from packhouse.names import parse_channel
@@ -25,9 +26,12 @@ class GrantType(click.ParamType[tuple[Action, str]]):
         """Return the action and the channel's name."""
         action, _, channel = str(value).partition(":")
         try:
-            return Action(action), parse_channel(channel)
+            wanted = Action(action) if channel else None
         except ValueError:
+            wanted = None
+        if wanted is None:
             self.fail(f"{value!r} is not ACTION:CHANNEL with one of {', '.join(Action)}", param, ctx)
+        return wanted, parse_channel(channel)
 
 
 @click.group()

@@ -1,14 +1,11 @@
-"""Options that several commands share, and what they open."""
+"""Options that several commands share. Light to import: commands that talk to a server need no catalog."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from packhouse.errors import PackhouseError, Unavailable, Unprocessable
-from packhouse.house import House, open_house
 
 DEFAULT_DATA = "packhouse-data"
 DEFAULT_SERVER = "http://127.0.0.1:8080"
@@ -44,16 +41,6 @@ class SomeFailed(Unprocessable):
     """Some of several files or checks failed; each was said with its reason."""
 
     code = "some-failed"
-
-
-@contextmanager
-def opened(data: Path) -> Iterator[House]:
-    """Open a data directory for one command and close it again."""
-    house = open_house(data)
-    try:
-        yield house
-    finally:
-        house.close()
 
 
 def exit_code(error: PackhouseError) -> int:

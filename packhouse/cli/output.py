@@ -46,3 +46,8 @@ def size(count: int) -> str:
 def reason_of(sentence: str, name: str) -> str:
     """Return a refusal without the file name that the line already shows."""
     return sentence.removeprefix(f"{name} is refused: ")
+
+
+def files(count: int) -> str:
+    """Return a number of files in words."""
+    return "1 file" if count == 1 else f"{count} files"

@@ -44,7 +44,11 @@ def server_with_key(url: str, *, connections: int = 1) -> Server:
     return Server(url, key, connections)
 
 
-@click.command("push", epilog="\b\nExample:\n  packhouse push dist/*.whl --channel main -j 4")
+@click.command(
+    "push",
+    short_help="Upload files, and wait until they are listed.",
+    epilog="\b\nExample:\n  packhouse push dist/*.whl --channel main -j 4",
+)
 @click.argument(
     "files",
     nargs=-1,
@@ -127,7 +131,10 @@ def _bar(files: Sequence[Path]) -> Iterator[Callable[[int], None]]:
         yield lambda sent: progress.advance(task, sent)
 
 
-@click.command(epilog="\b\nExample:\n  packhouse delete noarch/hello-1.0-0.conda --channel main --now")
+@click.command(
+    short_help="Delete files; their names stay retired.",
+    epilog="\b\nExample:\n  packhouse delete noarch/hello-1.0-0.conda --channel main --now",
+)
 @click.argument("targets", nargs=-1, required=True, metavar="PATH|URL...")
 @click.option("--channel", metavar="CHANNEL", help="The channel that each PATH is in; a URL names its own.")
 @server_option
@@ -161,7 +168,10 @@ def _read_path(server: Server, target: str, channel: str | None) -> str:
     return path
 
 
-@click.command(epilog="\b\nExample:\n  packhouse yank hello 1.0 --channel main --reason 'broken on Windows'")
+@click.command(
+    short_help="Yank a Python release (PEP 592).",
+    epilog="\b\nExample:\n  packhouse yank hello 1.0 --channel main --reason 'broken on Windows'",
+)
 @click.argument("project")
 @click.argument("version")
 @channel_option
@@ -175,7 +185,9 @@ def yank(project: str, version: str, channel: str, server: str, reason: str, und
     _yank(project, version, channel, server, None if undo else reason)
 
 
-@click.command(epilog="\b\nExample:\n  packhouse unyank hello 1.0 --channel main")
+@click.command(
+    short_help="Take a yank back.", epilog="\b\nExample:\n  packhouse unyank hello 1.0 --channel main"
+)
 @click.argument("project")
 @click.argument("version")
 @channel_option
@@ -200,7 +212,8 @@ def _yank(project: str, version: str, channel: str, server: str, reason: str | N
 
 
 @click.command(
-    epilog="\b\nExample:\n  packhouse reindex main linux-64\n  packhouse reindex --data packhouse-data"
+    short_help="Write the indexes of a channel again.",
+    epilog="\b\nExample:\n  packhouse reindex main linux-64\n  packhouse reindex --data packhouse-data",
 )
 @click.argument("channel", required=False)
 @click.argument("subdir", required=False)
@@ -233,7 +246,7 @@ def _subdirs(server: Server, channel: ChannelName) -> list[str]:
 
 def _reindex_here(data: Path, arguments: Sequence[str]) -> None:
     # A program of its own: this command knows nothing of how pages are made. It says what went wrong itself.
-    command = python_command("indexer", "reindex", "--data", str(data), *arguments)
+    command = python_command("indexer", "reindex", "--data", str(data.absolute()), *arguments)
     done = subprocess.run(command, env=python_environment(), check=False)
     if done.returncode:
         sys.exit(done.returncode)

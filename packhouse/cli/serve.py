@@ -15,7 +15,8 @@ import click
 
 from packhouse import webserver
 from packhouse.assets import asset
-from packhouse.cli.options import data_option, is_root, opened, parse_listen
+from packhouse.cli.local import opened
+from packhouse.cli.options import data_option, is_root, parse_listen
 from packhouse.cli.programs import python_command, python_environment
 from packhouse.cli.supervisor import Program, Supervisor
 from packhouse.errors import BadSettings, Busy, PackhouseError, Unprocessable
@@ -47,7 +48,10 @@ _LOUD = {
 _COLOURS = {"uploadd": "cyan", "indexer": "green", "nginx": "magenta", "serve": "blue"}
 
 
-@click.command(epilog="\b\nExample:\n  packhouse serve ~/packages --port 8080")
+@click.command(
+    short_help="Start daemon, indexer and nginx on one data directory.",
+    epilog="\b\nExample:\n  packhouse serve ~/packages --port 8080",
+)
 @click.argument("folder", metavar="[DATA]", required=False, type=click.Path(path_type=Path))
 @data_option
 @click.option(

@@ -24,7 +24,7 @@ _PR_SET_PDEATHSIG = 1
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 10.0
 _STEADY_S = 30.0
 """A program that lived this long starts with the shortest pause again."""
-_HOPELESS = 3
+_HOPELESS = 5
 """How often a program may die before everything was ready once."""
 _TICK_S = 0.1
 _CHUNK = 1 << 16

@@ -191,7 +191,7 @@ class Adoption:
             self._house.wake.poke("wake")
 
 
-def results(report: Report) -> Iterator[tuple[str, str, int]]:
+def results(report: Report) -> Iterator[tuple[str, int, int]]:
     """Yield (fate, number of files, bytes) for a summary."""
     for fate in Fate:
-        yield str(fate), str(report.files[fate]), report.sizes[fate]
+        yield str(fate), report.files[fate], report.sizes[fate]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError
@@ -85,7 +85,7 @@ class SimpleIndex:
             if answer.status != _OK:
                 raise Unreachable(f"{url} answers {answer.status} {answer.reason or ''}".rstrip())
             kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-            return body, answer.geturl() or url, kind.endswith("json")
+            return body, _final(url, answer), kind.endswith("json")
 
     def _body(self, url: str) -> Body:
         @contextmanager
@@ -114,6 +114,13 @@ class SimpleIndex:
         finally:
             answer.release_conn()
             answer.close()
+
+
+def _final(url: str, answer: urllib3.BaseHTTPResponse) -> str:
+    """Return the URL that answered in the end: relative links start there."""
+    for step in answer.retries.history if answer.retries else ():
+        url = urljoin(url, step.redirect_location or "")
+    return url
 
 
 def _translated(url: str, pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -39,7 +39,8 @@ def projects(body: bytes, url: str, *, is_json: bool) -> list[str]:
         NoSimpleIndex: the page is something else.
     """
     if not is_json:
-        return [urldefrag(urljoin(base, href))[0] for base, href, _ in _anchors(body, url)]
+        targets = [urldefrag(urljoin(base, href))[0] for base, href, _ in _anchors(body, url)]
+        return [target for target in targets if target.startswith(("http://", "https://"))]
     names = [entry["name"] for entry in _entries(body, url, "projects") if isinstance(entry.get("name"), str)]
     return [urljoin(url, f"{name}/") for name in names]
 
