@@ -4,6 +4,7 @@ The reading order matters (DESIGN section 4, step 12): what is published, then t
 other order loses updates: rows read before a newer mark would be published as if they were the newer ones.
 """
 
+import hashlib
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from dataclasses import dataclass
 from indexer import pages as people
 from indexer.plan import Plan, plan
 from packhouse.catalog.areas import Printed
-from packhouse.digest import digest
 from packhouse.ecosystems import Format, Page, Pages
 from packhouse.ecosystems.registry import FORMATS
 from packhouse.house import House
@@ -180,7 +180,7 @@ def _put(house: House, channel: Channel | None, page: Page, last: Printed | None
         when=When.ALWAYS,
         mtime_s=max(now_s, last.mtime_s + 1 if last else 0),
     )
-    return Printed(digest([page.body]).sha256, stat.size, stat.mtime_s)
+    return Printed(hashlib.sha256(page.body).hexdigest(), stat.size, stat.mtime_s)
 
 
 def _doubt(house: House, channel: Channel | None, known: dict[str, Printed], paths: Iterable[str]) -> None:
@@ -212,7 +212,7 @@ def _announce(
 ) -> None:
     """Write down which new paths are about to appear, so that a crash leaves no file nobody knows of."""
     fresh = {
-        page.path: Printed(digest([page.body]).sha256, len(page.body), 0)
+        page.path: Printed(hashlib.sha256(page.body).hexdigest(), len(page.body), 0)
         for page in todo.write
         if page.path not in known
     }
