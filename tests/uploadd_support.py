@@ -163,7 +163,7 @@ async def run_daemon(
     with open_test_house(data, settings) as house:
         indexer = FakeIndexer(house)
         indexer.publish()
-        runner = make_runner(create_app(house, Intake(house, inspector)), grace_s=5)
+        runner = make_runner(create_app(house, Intake(house, inspector)))
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()

@@ -16,7 +16,7 @@ from packhouse.errors import Busy, PackhouseError
 from packhouse.house import House, open_house
 from packhouse.intake.pool import InspectionPool
 from packhouse.intake.receive import Intake
-from uploadd.app import create_app, make_runner
+from uploadd.app import IN_FLIGHT, create_app, make_runner
 
 GRACE_S = 20.0
 """How long running requests may take to finish when the daemon is told to stop, in seconds."""
@@ -69,19 +69,24 @@ async def serve(house: House, intake: Intake) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    runner = make_runner(create_app(house, intake), grace_s=GRACE_S)
+    app = create_app(house, intake)
+    runner = make_runner(app)
     await runner.setup()
     socket = house.settings.socket
     try:
         socket.unlink(missing_ok=True)  # of a daemon that was killed: we hold the role
         old = os.umask(0o117)  # 0660 from its first moment
         try:
-            await web.UnixSite(runner, str(socket)).start()
+            site = web.UnixSite(runner, str(socket))
+            await site.start()
         finally:
             os.umask(old)
         _LOG.info("uploadd answers on %s", socket)
         await stop.wait()
+        await site.stop()
         _LOG.info("uploadd stops; uploads under way have %g seconds", GRACE_S)
+        if not await app[IN_FLIGHT].none(GRACE_S):
+            _LOG.warning("some requests took too long and are cut off; what they sent is not kept")
     finally:
         await runner.cleanup()
         with suppress(OSError):

@@ -20,7 +20,7 @@ from packhouse.rights import Rights
 from uploadd import accesslog, door, identity, problems
 from uploadd.call import Call
 from uploadd.dialects import artifactory, authz, health, listings, native, prefix, products, pypi, quetz
-from uploadd.limits import Gate
+from uploadd.limits import Gate, InFlight
 from uploadd.probe import Probe
 from uploadd.publication import Publication
 from uploadd.routing import Open, Route, Router
@@ -39,12 +39,17 @@ ROUTES: tuple[Route, ...] = (
     *listings.ROUTES,
 )
 
+IN_FLIGHT: web.AppKey[InFlight] = web.AppKey("in-flight", InFlight)
+"""What a stopping daemon waits for before it lets the runner clean up."""
+
 REAP_EVERY_S = 5.0
 """How often uploads of dead processes are looked for, in seconds."""
 
 DRAIN_S, DRAIN_BYTES = 10.0, 1 << 30
 """How much of a refused body is read and thrown away: seconds, bytes."""
 READ_BUFFER = 1 << 20
+CLEANUP_S = 2.0
+"""How long handlers may take to end once nothing is read any more, in seconds."""
 
 _LOG = logging.getLogger("uploadd")
 
@@ -75,24 +80,20 @@ def create_app(house: House, intake: Intake, routes: Iterable[Route] = ROUTES) -
     # One middleware and no aiohttp route: aiohttp decodes %2F before it matches. Bodies are limited by the
     # stage and by `limits`, never by aiohttp's own size.
     app = web.Application(middlewares=[entry.handle], client_max_size=0)
+    app[IN_FLIGHT] = entry.in_flight
     app.cleanup_ctx.append(lambda _: _background(services))
     return app
 
 
-def make_runner(app: web.Application, *, grace_s: float) -> web.AppRunner:
-    """Return what runs the application.
-
-    Args:
-        app: from `create_app`.
-        grace_s: how long requests under way may take to finish when it stops, in seconds.
-    """
+def make_runner(app: web.Application) -> web.AppRunner:
+    """Return what runs the application."""
     return web.AppRunner(
         app,
         access_log=None,  # ours shows no keys
         auto_decompress=False,
         read_bufsize=READ_BUFFER,
         lingering_time=0,  # `_answer_early` does that
-        shutdown_timeout=grace_s,
+        shutdown_timeout=CLEANUP_S,
     )
 
 
@@ -101,6 +102,7 @@ class _Entry:
 
     def __init__(self, services: Services, router: Router) -> None:
         self._services, self._router = services, router
+        self.in_flight = InFlight()
 
     @web.middleware
     async def handle(
@@ -110,10 +112,11 @@ class _Entry:
     ) -> web.StreamResponse:
         began = time.monotonic()
         trace = accesslog.Trace()
-        response = await self._respond(request, trace)
-        if not request.content.is_eof():
-            await _answer_early(request, response)
-        accesslog.write(request, response, trace, time.monotonic() - began)
+        with self.in_flight.one():
+            response = await self._respond(request, trace)
+            if not request.content.is_eof():
+                await _answer_early(request, response)
+            accesslog.write(request, response, trace, time.monotonic() - began)
         return response
 
     async def _respond(self, request: web.Request, trace: accesslog.Trace) -> web.StreamResponse:

@@ -2,8 +2,8 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from aiohttp import web
 
@@ -40,6 +40,40 @@ class Gate:
             yield
         finally:
             self._places.release()
+
+
+class InFlight:
+    """Counts requests under way, so that a stopping daemon can wait for them.
+
+    aiohttp's own graceful stop drops the rest of a body that is still coming; so the bodies are waited for
+    before it begins.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Count one request while it runs."""
+        self._count += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._count -= 1
+            if not self._count:
+                self._idle.set()
+
+    async def none(self, patience_s: float) -> bool:
+        """Wait until no request is under way; False if that takes longer than `patience_s` seconds."""
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
 
 
 async def small_body(request: web.Request, pace: Pace) -> bytes:

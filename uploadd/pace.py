@@ -28,25 +28,39 @@ class Pace:
         Raises:
             TooSlow: fewer bytes than the least rate asks for came within a window.
         """
-        got = await self.wait(piece)
+        got = await self._within(piece)
         self._arrived += len(got)
+        self._close_window()
         return got
 
     async def wait(self, step: Awaitable[T]) -> T:
         """Wait for something that the client has to send, without counting its bytes; raises `TooSlow`."""
+        got = await self._within(step)
+        self._close_window()
+        return got
+
+    async def _within(self, step: Awaitable[T]) -> T:
+        # A window that is paid for may end during a pause; the pause then belongs to the next one.
+        windows = 2 if self._paid else 1
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            async with asyncio.timeout(max(0.0, self._window_s - self._waited_s)):
-                got = await step
+            async with asyncio.timeout(windows * self._window_s - self._waited_s):
+                return await step
         except TimeoutError:
             raise self._refusal() from None
-        self._waited_s += loop.time() - began
+        finally:
+            self._waited_s += loop.time() - began
+
+    def _close_window(self) -> None:
         if self._waited_s >= self._window_s:
-            if self._arrived < self._rate * self._waited_s:
+            if not self._paid:
                 raise self._refusal()
-            self._waited_s, self._arrived = 0.0, 0
-        return got
+            self._waited_s, self._arrived = self._waited_s % self._window_s, 0
+
+    @property
+    def _paid(self) -> bool:
+        return self._arrived >= self._rate * self._window_s
 
     def _refusal(self) -> TooSlow:
         return TooSlow(

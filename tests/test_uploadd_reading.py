@@ -1,0 +1,230 @@
+"""What the daemon answers readers: nginx's question, lists with credentials, health."""
+
+import pytest
+from uploadd_support import Daemon, run_daemon
+
+from packhouse.errors import BadName, Unavailable
+from packhouse.model import Action, Area, Claim, Ecosystem, Grant, Observed
+from uploadd.dialects.authz import owner_of
+from uploadd.dialects.listings import wanted_form
+
+SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
+
+
+class Fine:
+    """An inspector that works."""
+
+    def inspect(self, ecosystem: Ecosystem, path: str, claim: Claim, limits: object) -> Observed:
+        return Observed(
+            filename=claim.filename, package="p", version="1", directory=claim.directory or "", record={}
+        )
+
+
+class Broken:
+    """An inspector whose children cannot be started."""
+
+    def inspect(self, ecosystem: Ecosystem, path: str, claim: Claim, limits: object) -> Observed:
+        raise Unavailable("no process to read archives can be started")
+
+
+@pytest.fixture
+async def daemon(tmp_path):
+    async with run_daemon(tmp_path / "data", Fine()) as running:
+        yield running
+
+
+async def authz(daemon: Daemon, key: str | None, path: str, root: str = "private", **headers: str) -> int:
+    sent = {"X-Packhouse-Path": path, "X-Packhouse-Root": root, **headers}
+    return (await daemon.ask("GET", "/_authz", key=key, headers=sent)).status
+
+
+class TestAuthz:
+    @pytest.mark.parametrize(
+        ("key", "status"), [(None, 401), ("reader", 403), ("ci", 403), ("insider", 204), ("admin", 204)]
+    )
+    async def test_private_channels_are_for_those_who_may_read_them(self, daemon, key, status):
+        assert await authz(daemon, key, "/closed/noarch/repodata.json") == status
+
+    async def test_a_wrong_key_is_401(self, daemon):
+        assert await authz(daemon, None, "/closed/x", Authorization="Bearer pkh-wrong") == 401
+
+    async def test_the_key_of_the_path_counts(self, daemon):
+        headers = {"X-Packhouse-Key": daemon.keys["insider"]}
+
+        assert await authz(daemon, None, "/closed/noarch/repodata.json", **headers) == 204
+
+    @pytest.mark.parametrize(
+        "path",
+        ["", "/", "/nowhere/x", "/../closed/x", "/closed/../main/x", "/Closed/x", "closed\udcff/x", "/api/x"],
+    )
+    async def test_a_path_that_is_no_channels_is_refused(self, daemon, path):
+        assert await authz(daemon, "insider", path.encode(errors="surrogateescape").decode("latin-1")) == 403
+
+    @pytest.mark.parametrize("root", ["", "public", "other"])
+    async def test_another_tree_is_refused(self, daemon, root):
+        assert await authz(daemon, "admin", "/main/simple/x/", root) == 403
+
+    async def test_a_channel_that_is_public_in_the_catalog_is_not_open_under_private(self, daemon):
+        """A channel is moved and its row changed in two steps; in between nothing leaks."""
+        assert await authz(daemon, "reader", "/main/noarch/repodata.json") == 403
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/main/simple/tiny/index.html",
+            "/main/packages/tiny/tiny-1.0.tar.gz",
+            "/main/pypi/tiny/json",
+            "/main/simple/Tiny_/x",
+        ],
+    )
+    async def test_restricted_packages_are_decided_on_the_normalised_name_of_their_owner(self, daemon, path):
+        daemon.house.catalog.accounts.grant(
+            Grant(
+                principal="service:reader",
+                action=Action.READ,
+                channel="main",
+                ecosystem="pypi",
+                package="tiny",
+            )
+        )
+
+        assert await authz(daemon, "reader", path, "restricted") == (403 if "Tiny_" in path else 204)
+        assert await authz(daemon, "insider", path, "restricted") == 403
+        assert await authz(daemon, None, path, "restricted") == 401
+
+    @pytest.mark.parametrize(
+        "path", ["/main/noarch/x.conda", "/main/simple/index.html", "/main/index.html", "/main"]
+    )
+    async def test_a_restricted_file_without_an_owner_is_nobodys(self, daemon, path):
+        assert await authz(daemon, "admin", path, "restricted") == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "owner"),
+    [
+        ("main/simple/A_b/index.html", (Ecosystem.PYPI, "a-b")),
+        ("main/products/Tool/1.0/x", (Ecosystem.GENERIC, "tool")),
+        ("main/generic/tool/index.html", (Ecosystem.GENERIC, "tool")),
+        ("main/conda/x/index.html", None),
+        ("main/simple/index.html", None),
+    ],
+)
+def test_who_owns_a_path(path, owner):
+    assert owner_of(path.split("/")) == owner
+
+
+def test_a_name_that_is_none_owns_nothing():
+    with pytest.raises(BadName):
+        owner_of(["main", "simple", "..", "x"])
+
+
+class TestListings:
+    @pytest.fixture(autouse=True)
+    def pages(self, daemon):
+        for root, channel in (("public", "main"), ("private", "closed")):
+            folder = daemon.house.data / root / channel / "simple"
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "index.html").write_bytes(f"html of {channel}".encode())
+            (folder / "index.json").write_bytes(f'{{"of": "{channel}"}}'.encode())
+            (folder.parent / "index.html").write_bytes(f"page of {channel}".encode())
+        (daemon.house.data / "public/index.html").write_bytes(b"root")
+
+    @pytest.mark.parametrize(
+        ("path", "key", "status", "body"),
+        [
+            ("/", None, 200, b"root"),
+            ("/main/", "reader", 200, b"page of main"),
+            ("/main", None, 200, b"page of main"),
+            ("/main/simple/", "reader", 200, b"html of main"),
+            ("/simple/", "reader", 200, b"html of main"),
+            ("/pypi/", "reader", 200, b"html of main"),
+            ("/closed/simple/", "insider", 200, b"html of closed"),
+            ("/closed/", "admin", 200, b"page of closed"),
+        ],
+    )
+    async def test_a_list_is_the_page_in_the_tree(self, daemon, path, key, status, body):
+        answer = await daemon.ask("GET", path, key=key)
+
+        assert (answer.status, answer.body) == (status, body)
+        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert answer.headers["Cache-Control"] == "private, no-cache"
+        assert "Authorization" in answer.headers["Vary"]
+
+    @pytest.mark.parametrize("key", ["reader", "ci"])
+    async def test_a_private_list_looks_like_none_to_others(self, daemon, key):
+        assert (await daemon.ask("GET", "/closed/simple/", key=key)).status == 404
+
+    async def test_a_stranger_is_asked_to_sign_in(self, daemon):
+        for channel in ("closed", "nowhere"):
+            assert (await daemon.ask("GET", f"/{channel}/simple/", key=None)).status == 401
+
+    async def test_a_page_that_is_not_there_is_404_so_that_nginx_serves_its_own(self, daemon):
+        assert (await daemon.ask("GET", "/other/simple/")).status == 404
+
+    async def test_json_for_those_who_ask_for_it(self, daemon):
+        answer = await daemon.ask("GET", "/main/simple/", headers={"Accept": SIMPLE_JSON})
+
+        assert answer.json == {"of": "main"}
+        assert answer.headers["Content-Type"] == SIMPLE_JSON
+
+    async def test_an_unchanged_page_is_304(self, daemon):
+        first = await daemon.ask("GET", "/main/simple/")
+        again = await daemon.ask("GET", "/main/simple/", headers={"If-None-Match": first.headers["ETag"]})
+
+        assert (again.status, again.body) == (304, b"")
+
+    async def test_head_is_get_without_a_body(self, daemon):
+        answer = await daemon.ask("HEAD", "/main/simple/")
+
+        assert (answer.status, answer.body, answer.headers["Content-Length"]) == (200, b"", "12")
+
+
+@pytest.mark.parametrize(
+    ("accept", "format_", "form"),
+    [
+        ("", "", "html"),
+        ("*/*", "", "html"),
+        (SIMPLE_JSON, "", "json"),
+        (f"{SIMPLE_JSON}, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01", "", "json"),
+        (f"{SIMPLE_JSON}, text/html", "", "json"),
+        (f"text/html, {SIMPLE_JSON};q=0.9", "", "html"),
+        (f"{SIMPLE_JSON};q=0, */*", "", "html"),
+        (f"{SIMPLE_JSON};q=nonsense", "", "html"),
+        (f"{SIMPLE_JSON}; level=1; q=0.5", "", "json"),
+        ("application/vnd.pypi.simple.latest+json", "", "json"),
+        ("text/html", "json", "json"),
+        ("text/html", SIMPLE_JSON.replace("+", " "), "json"),
+        (SIMPLE_JSON, "text/html", "html"),
+    ],
+)
+def test_which_form_an_accept_header_prefers(accept, format_, form):
+    assert wanted_form(accept, format_) == form
+
+
+class TestHealth:
+    async def test_it_needs_no_key_and_every_sentence_ends_in_is_fine(self, daemon):
+        answer = await daemon.ask("GET", "/health", key=None)
+
+        assert answer.status == 200
+        assert sorted(answer.json) == ["catalog", "indexer", "inspection", "store"]
+        assert all(sentence.endswith("is fine") for sentence in answer.json.values())
+        assert answer.headers["Content-Type"] == "application/json"
+
+    async def test_an_indexer_that_stands_still_is_named(self, tmp_path):
+        async with run_daemon(tmp_path / "data", Fine(), publish=False) as daemon:
+            daemon.house.catalog.areas._clock = lambda: 1_000_000
+            daemon.house.catalog.areas.mark({Area("main", "conda", "index", "noarch"): 0.0})
+            answer = await daemon.ask("GET", "/health", key=None)
+
+        assert answer.status == 500
+        assert "the indexer is behind" in answer.json["indexer"]
+        assert answer.json["catalog"] == "the catalog is fine"
+
+    async def test_inspection_that_does_not_work_is_named_and_asked_once(self, tmp_path):
+        async with run_daemon(tmp_path / "data", Broken()) as daemon:
+            first = await daemon.ask("GET", "/health", key=None)
+            again = await daemon.ask("GET", "/health", key=None)
+
+        assert first.status == again.status == 500
+        assert first.json["inspection"] == "no process to read archives can be started"
+        assert again.json == first.json
