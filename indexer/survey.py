@@ -4,6 +4,7 @@ Nothing here publishes. It marks areas dirty, and takes away the belief that a p
 """
 
 import hashlib
+import re
 from collections.abc import Iterator
 
 import orjson
@@ -15,7 +16,7 @@ from packhouse.digest import digest
 from packhouse.ecosystems.registry import FORMATS
 from packhouse.errors import NotFound
 from packhouse.house import House, births
-from packhouse.model import Area, Channel, Ecosystem
+from packhouse.model import Area, Channel, Ecosystem, State
 from packhouse.tree import channel_root, fsio
 
 SITE = Area("", "", "site")
@@ -24,6 +25,7 @@ HOTFIX = "patch_instructions.json"
 
 _RENDERED_BY = "state/rendered-by"
 _HOTFIXES = "state/hotfixes.json"
+_WAITING = re.compile(r"incoming/replace\.([0-9]+)")
 _CHUNK = 1 << 20
 
 
@@ -47,6 +49,19 @@ class Survey:
         self._house.catalog.areas.mark({SITE: 0.0})
         fsio.write_atomic(path, now.encode() + b"\n")
         return True
+
+    def superseded(self) -> list[str]:
+        """Remove overwrites that wait in vain: another one of the same path came before they were swapped in."""
+        removed: list[str] = []
+        for stat in list(self._house.tree.scan("incoming")):
+            waiting = _WAITING.fullmatch(stat.path)
+            if waiting is None:
+                continue
+            artifact = self._house.catalog.artifacts.get(int(waiting[1]))
+            if artifact is None or (artifact.state is not State.PENDING and artifact.staged is None):
+                self._house.tree.remove(stat.path)
+                removed.append(stat.path)
+        return removed
 
     def hotfixes(self) -> list[Area]:
         """Mark the subdirs whose hotfix file appeared, changed or vanished since the last look."""

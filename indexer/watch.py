@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from indexer import state
 from indexer.publish import SERIAL, TRASH, Outcome, publish, settle
@@ -18,6 +19,7 @@ from indexer.survey import Survey
 from packhouse.errors import PackhouseError
 from packhouse.house import House
 from packhouse.intake.receive import reap
+from packhouse.intake.stage import sweep
 from packhouse.model import Area, Channel
 from packhouse.tree import channel_root
 
@@ -28,6 +30,7 @@ _SLICE_S = 0.5
 _BACKOFF_S = (0.5, 60.0)
 """First and longest pause before an area that failed is tried again, in seconds."""
 _HEARTBEAT_S = 10.0
+_CHECK_AGAIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +60,8 @@ class Reconciler:
     def reconcile(self) -> Round:
         """Finish dead uploads, publish what is due, note the serials, empty the trash."""
         house, areas = self._house, self._house.catalog.areas
-        self._checks()
-        reap(house, self._instance)
+        _attempt("the tree could not be compared with the catalog", self._checks)
+        _attempt("unfinished uploads could not be looked at", lambda: reap(house, self._instance))
         # Read before the due areas: what these say is covered once every due area is published.
         channels = house.catalog.channels.list()
         trash = areas.discarded(due=True)
@@ -126,23 +129,29 @@ class Reconciler:
 
     def _settle(self, channels: Iterable[Channel]) -> None:
         for channel in channels:
-            if self._settled.get(channel.name) == channel.serial:
-                continue
-            try:
-                settle(self._house, channel, channel.serial)
-            except PackhouseError as error:
-                log.error("%s: serial.json not written: %s", channel.name, error)  # noqa: TRY400 - explains itself
-                continue
-            self._settled[channel.name] = channel.serial
+            if self._settled.get(channel.name) != channel.serial:
+                _attempt(
+                    f"{channel.name}: serial.json could not be written", partial(self._settle_one, channel)
+                )
+
+    def _settle_one(self, channel: Channel) -> None:
+        settle(self._house, channel, channel.serial)
+        self._settled[channel.name] = channel.serial
 
     def _empty_trash(self, trash: Iterable[tuple[str, str]], channels: Iterable[Channel]) -> None:
         by_channel: defaultdict[str, list[str]] = defaultdict(list)
         for name, path in trash:
             by_channel[name].append(path)
         for channel in channels:
-            if by_channel[channel.name]:
-                removed = empty_trash(self._house, channel, by_channel[channel.name])
-                log.info("%s: %d files whose grace is over are removed", channel.name, removed)
+            paths = by_channel[channel.name]
+            if paths:
+                _attempt(
+                    f"{channel.name}: the trash could not be emptied", partial(self._empty, channel, paths)
+                )
+
+    def _empty(self, channel: Channel, paths: Iterable[str]) -> None:
+        removed = empty_trash(self._house, channel, paths)
+        log.info("%s: %d files whose grace is over are removed", channel.name, removed)
 
     def _checks(self) -> None:
         """Compare tree and catalog at start-up and every `full_check_s`; what differs is marked."""
@@ -151,7 +160,10 @@ class Reconciler:
             self._survey.renew()
         elif now < self._next_check:
             return
+        self._next_check = now + min(_CHECK_AGAIN_S, self._house.settings.full_check_s)  # if it fails now
         self._settled.clear()
+        sweep(self._house.data, self._house.locks)
+        self._survey.superseded()
         self._survey.hotfixes()
         for area in self._survey.compare():
             log.warning("%s: what is published differs from the catalog, publishing again", area)
@@ -194,6 +206,14 @@ def _in_use(house: House, channel: str, path: str) -> bool:
         if owner is not None and name[cut:] in house.catalog.artifacts.sidecars(owner.id):
             return True
     return False
+
+
+def _attempt(what: str, action: Callable[[], object]) -> None:
+    """Do a part of the round that must not keep the other parts from their work."""
+    try:
+        action()
+    except PackhouseError as error:
+        log.error("%s: %s", what, error)  # noqa: TRY400 - the sentence explains itself
 
 
 def _report(outcome: Outcome) -> None:

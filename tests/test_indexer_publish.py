@@ -225,6 +225,25 @@ def test_an_overwrite_swaps_bytes_and_index_in_one_hold(tmp_path):
     world.close()
 
 
+def test_two_overwrites_before_a_round_keep_the_bytes_that_were_served(tmp_path):
+    """The one in between was never served: it leaves nothing behind."""
+    world = World(tmp_path, overwrite=True)
+    first = world.conda("two", "1.0").artifact
+    world.settle()
+    for text in (b"1", b"2"):
+        world.conda("two", "1.0", force=True, files={"n": text})
+    world.settle()
+    world.reconciler = world.fresh()
+    world.settle()
+
+    assert [path for path in world.files() if "/replaced/" in path] == [
+        f"public/main/replaced/{first.sha256}/two-1.0-0.conda"
+    ]
+    assert list((world.house.data / "incoming").iterdir()) == []
+    assert check(world.house).findings == ()
+    world.close()
+
+
 def test_a_deleted_file_stays_for_its_grace_and_then_goes(world):
     """Clients may hold an older index."""
     world.wheel("one", "1.0")

@@ -373,3 +373,24 @@ def test_a_serial_that_cannot_be_written_is_tried_again(world, monkeypatch):
 
 def refuse(*_args):
     raise Unavailable("the disk is gone")
+
+
+def test_a_part_of_the_round_that_fails_keeps_no_other_from_its_work(world, monkeypatch, caplog):
+    """The reaper, the full check, the trash: publishing goes on, and they are tried again."""
+    world.wheel("one", "1.0")
+    world.settle()
+    world.delete("packages/one/one-1.0-py3-none-any.whl", now=True)
+    world.wheel("two", "1.0")
+    with monkeypatch.context() as patch:
+        for name in ("reap", "sweep", "empty_trash"):
+            patch.setattr(watch, name, refuse)
+        world.reconciler = world.fresh()
+        world.settle()
+    assert "public/main/simple/two/index.json" in world.files()
+    assert "public/main/packages/one/one-1.0-py3-none-any.whl" in world.files()
+    assert len([message for message in caplog.messages if message.endswith(": the disk is gone")]) >= 3
+    world.monotonic += 60
+    world.settle()
+
+    assert "public/main/packages/one/one-1.0-py3-none-any.whl" not in world.files()
+    assert check(world.house).findings == ()
