@@ -236,6 +236,11 @@ def test_every_programs_lines_read_alike(line, shown, capsys):
     assert capsys.readouterr().err == shown
 
 
+def test_health_checks_stay_out_of_the_log(capsys):
+    _log("uploadd", '2026-11-21 12:00:01,123 uploadd: 127.0.0.1 GET "/health" 500 0.006s by=anonymous code=-')
+    assert capsys.readouterr().err == ""
+
+
 def test_a_line_of_no_form_keeps_its_text(capsys):
     _log("nginx", "something else")
     assert re.fullmatch(r"\d\d:\d\d:\d\d nginx   something else\n", capsys.readouterr().err)

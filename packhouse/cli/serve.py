@@ -45,6 +45,7 @@ _LOUD = {
     "ALERT": "red",
     "EMERG": "red",
 }
+_HEALTH = ' GET "/health" '
 _COLOURS = {"uploadd": "cyan", "indexer": "green", "nginx": "magenta", "serve": "blue"}
 
 
@@ -270,7 +271,12 @@ def _welcome(house: House, url: str) -> None:
 
 
 def _log(name: str, line: str) -> None:
-    """Print one line of the common log on standard error: time, program, text."""
+    """Print one line of the common log on standard error: time, program, text.
+
+    Health checks are left out: our own, ten a second while we wait, would push the first key off the screen.
+    """
+    if _HEALTH in line:
+        return
     match = _PYTHON_LINE.fullmatch(line) or _NGINX_LINE.fullmatch(line)
     level = (match["level"] or "INFO").upper() if match else "INFO"
     text = match["text"] if match else line
