@@ -135,6 +135,13 @@ class TestPace:
         with pytest.raises(TooSlow):
             await pace.wait(asyncio.sleep(60))
 
+    async def test_a_window_that_ends_unpaid_is_too_slow_whatever_came_last(self):
+        pace = Pace(10, 60)
+        pace._waited_s = 60.0
+
+        with pytest.raises(TooSlow):
+            pace._close_window()
+
     async def test_our_own_slowness_is_not_the_clients(self):
         pace = Pace(1000, 0.05)
 

@@ -126,8 +126,7 @@ class _Entry:
             route, path = self._router.resolve(request.method, target)
             overrides = route.statuses
             shown = identity.credentials(request.headers, target.key)
-            principal, channel = await self._pass(route, shown, path)
-            trace.who = principal.name
+            principal, channel = await self._pass(route, shown, path, trace)
             call = Call(
                 request=request,
                 services=self._services,
@@ -152,7 +151,7 @@ class _Entry:
             return problems.unexpected(error)
 
     async def _pass(
-        self, route: Route, shown: identity.Credentials, path: Mapping[str, str]
+        self, route: Route, shown: identity.Credentials, path: Mapping[str, str], trace: accesslog.Trace
     ) -> tuple[Principal, Channel | None]:
         action = route.action
         if action is None or isinstance(action, Open):
@@ -162,6 +161,7 @@ class _Entry:
 
         def decide() -> tuple[Principal, Channel]:
             principal = identity.principal(services.house.catalog, shown)
+            trace.who = principal.name
             return principal, door.enter(services, principal, action, text)
 
         return await services.ask(decide)

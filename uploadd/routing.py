@@ -1,6 +1,6 @@
 """Routes, and how a target finds its route: on decoded segments, literals before placeholders."""
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -64,10 +64,6 @@ class Router:
                 raise ValueError(f"{route.method} {route.pattern} is there twice")
             seen.add((route.method, shape))
             self._by_length.setdefault(len(shape), []).append(route)
-
-    def __iter__(self) -> Iterator[Route]:
-        """Every route."""
-        return (route for routes in self._by_length.values() for route in routes)
 
     def resolve(self, method: str, target: Target) -> tuple[Route, Mapping[str, str]]:
         """Return the route of a request and the text of its placeholders.
