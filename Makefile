@@ -44,7 +44,7 @@ bench: $(STAMP) ## ratios against a peer measured in the same run
 	$(BIN)/python bench/run.py
 
 soak: $(STAMP) ## the long runs: kill -9 while uploading, again and again
-	$(BIN)/python -m pytest -m soak -n 0 --durations=10
+	$(BIN)/python -m pytest -m soak -n 0 -o faulthandler_timeout=0 --durations=10
 
 clean: ## remove the environment and every cache (never a data directory)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
