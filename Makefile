@@ -32,7 +32,7 @@ serve: $(STAMP) ## daemon, indexer and nginx on http://localhost:$(PORT), data i
 
 test: $(STAMP) ## all tests but the soak; a skip that .ci/allowed-skips.txt does not name fails
 	@rm -f $(VENV)/junit.xml
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --junitxml=$(VENV)/junit.xml $(T)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --max-worker-restart 0 --junitxml=$(VENV)/junit.xml $(T)
 	$(BIN)/python .ci/check_skips.py $(VENV)/junit.xml .ci/allowed-skips.txt
 
 lint: $(STAMP) ## ruff (rules and format) and mypy --strict
