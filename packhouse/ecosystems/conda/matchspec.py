@@ -250,8 +250,8 @@ def _checked(key: str, value: str | tuple[str, ...], *, conditional: bool) -> st
     if key == "when":
         if not conditional:
             raise SpecError("a condition must not hold another condition (CEP 43)")
-        _condition(value)
-    elif key not in _RULES or not _RULES[key].fullmatch(value):
+        return _condition(value)
+    if key not in _RULES or not _RULES[key].fullmatch(value):
         raise SpecError(f"{key}={value!r} is nothing that a record's spec may set")
     return value
 
@@ -281,10 +281,19 @@ def _words(text: str) -> list[str]:
     return words + ([word] if word else [])
 
 
-def _condition(text: str) -> None:
-    """Check a condition: specs joined by `and` and `or`, grouped by parentheses."""
-    depth, want_spec = 0, True
+def _condition(text: str) -> str:
+    """Check a condition and return it in one spelling: specs joined by `and` and `or`, grouped by parentheses.
+
+    CEP 43: a version follows its name without a space. Builders write the space all the same; it is taken out.
+    """
+    written: list[str] = []
     for word in _words(text):
+        if word[0] in "=<>!~" and written:
+            written[-1] += word
+        else:
+            written.append(word)
+    depth, want_spec = 0, True
+    for word in written:
         if word in "()":
             depth += 1 if word == "(" else -1
             if want_spec != (word == "(") or not 0 <= depth <= _MAX_DEPTH:
@@ -298,3 +307,4 @@ def _condition(text: str) -> None:
             want_spec = True
     if want_spec or depth:
         raise SpecError("the condition ends too early")
+    return " ".join(written).replace("( ", "(").replace(" )", ")")

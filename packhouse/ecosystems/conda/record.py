@@ -122,7 +122,7 @@ def _place(found: Judgement, index: Mapping[str, Json], directory: str | None) -
     # The reverse does not hold: CEP 20 puts `noarch: python` packages (abi3) into a platform's subdir.
     if noarch is True:
         found.warnings.append("noarch is true, an old spelling of 'generic' or 'python'")
-    elif noarch not in {"generic", "python"}:
+    elif noarch not in ("generic", "python"):
         found.problems.append(f"noarch is {_shown(noarch)}; it must be 'generic' or 'python'")
         return
     found.record["noarch"] = noarch
