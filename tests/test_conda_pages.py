@@ -331,6 +331,45 @@ def test_an_added_package_recompresses_two_buckets_at_most(monkeypatch):
     assert max(map(len, pieces)) < 5 * pages.BUCKET
 
 
+class Racing(FakeRecords):
+    """Another process deletes a file at the moment the renderer asks one of its questions."""
+
+    at, path = "", ""
+
+    def _strike(self, question):
+        if question == self.at and self.path in self.rows:
+            self.delete(self.path)
+
+    def live(self, *args, **kwargs):
+        self._strike("live")
+        return super().live(*args, **kwargs)
+
+    def removed(self, *args, **kwargs):
+        self._strike("removed")
+        return super().removed(*args, **kwargs)
+
+    def changed(self, *args, **kwargs):
+        self._strike("changed")
+        return super().changed(*args, **kwargs)
+
+
+@pytest.mark.parametrize("question", ["live", "removed", "changed"])
+def test_a_deletion_during_a_rendering_is_never_lost(question):
+    """The answers are read one after the other, so a commit may fall between any two of them."""
+    records, fmt = Racing(), CondaFormat()
+    for version in ("1.0", "2.0"):
+        add(records, "tiny", version)
+    add(records, "other")
+    render(records, fmt=fmt)
+    records.path = "noarch/tiny-2.0-0.conda"
+    add(records, "tiny", "3.0")
+    records.at = question
+    render(records, fmt=fmt)
+    assert records.path not in records.rows
+    assert render(records, fmt=fmt) == render(records)
+    assert shard_of(render(records, fmt=fmt), "tiny")["removed"] == ["tiny-2.0-0.conda"]
+
+
 def test_memos_are_bounded(monkeypatch):
     monkeypatch.setattr("packhouse.ecosystems.conda.format._KEPT", 2)
     fmt = CondaFormat()

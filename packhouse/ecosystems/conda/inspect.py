@@ -48,7 +48,7 @@ _LISTED = 2_000
 
 _ABOUT_TEXT = 1 << 16
 
-_BZ2_COST = 16
+_BZ2_COST = 32
 """bzip2 decompresses about that much slower than zstd, so it gets that much less of the scan budget."""
 
 # What the standard readers are known to raise for hostile bytes. MemoryError: a header may ask for any size, and

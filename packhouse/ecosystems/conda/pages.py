@@ -4,6 +4,7 @@ import hashlib
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 
 import msgpack
 import orjson
@@ -46,18 +47,19 @@ def render_subdir(subdir: str, records: Records, memo: SubdirMemo) -> Pages:
     """
     text = records.file(f"{subdir}/{PATCHES}")
     patches = parse_patches(text)
-    deleted = records.removed(Ecosystem.CONDA, directory=subdir)
-    by_name: dict[str, list[str]] = {}
-    for filename in deleted:
-        by_name.setdefault(split_extension(filename)[0].rsplit("-", 2)[0], []).append(filename)
+    # Read when it is first needed, which is after the serials: a deletion between the two would otherwise be missing
+    # here while its serial counts as seen, and no later rendering would look again.
+    deleted = cache(partial(_deleted, records, subdir))
 
     def build(name: str, rows: Sequence[Artifact]) -> Fragment:
-        return build_fragment(rows, patches=patches, removed=by_name.get(name, []))
+        return build_fragment(rows, patches=patches, removed=deleted().get(name, ()))
 
     salt = hashlib.sha256(text).digest() if text is not None else b""
     fragments = memo.fragments.refresh(records, build, directory=subdir, salt=salt)
     revisions = _revisions(fragments.values())
-    removed = sorted({*deleted, *(name for fragment in fragments.values() for name in fragment.removed)})
+    gone = (filename for filenames in deleted().values() for filename in filenames)
+    hidden = (filename for fragment in fragments.values() for filename in fragment.removed)
+    removed = sorted({*gone, *hidden})
     repodata, repodata_zst, memo.repodata = spliced(
         list(_repodata(subdir, fragments, removed, revisions)), memo.repodata
     )
@@ -77,6 +79,14 @@ def render_subdir(subdir: str, records: Records, memo: SubdirMemo) -> Pages:
         ],
         notes=[*patches.notes, *(note for fragment in fragments.values() for note in fragment.notes)],
     )
+
+
+def _deleted(records: Records, subdir: str) -> Mapping[str, Sequence[str]]:
+    """Return the names of deleted files by package."""
+    found: dict[str, list[str]] = {}
+    for filename in records.removed(Ecosystem.CONDA, directory=subdir):
+        found.setdefault(split_extension(filename)[0].rsplit("-", 2)[0], []).append(filename)
+    return found
 
 
 def _revisions(fragments: Iterable[Fragment]) -> dict[str, Json]:
