@@ -5,15 +5,9 @@ An installed wheel carries them at `packhouse/_assets`; in a checkout they lie b
 
 from pathlib import Path
 
-from packhouse.errors import PackhouseError
+from packhouse.errors import AssetMissing
 
 _PACKAGE = Path(__file__).resolve().parent
-
-
-class AssetMissing(PackhouseError):
-    """A file that belongs to Packhouse itself is not there: the installation is broken."""
-
-    code = "asset-missing"
 
 
 def asset(name: str, *, package: Path = _PACKAGE) -> Path:

@@ -242,3 +242,9 @@ class NginxMissing(PackhouseError):
     """No nginx was found."""
 
     code = "nginx-missing"
+
+
+class AssetMissing(PackhouseError):
+    """A file that belongs to Packhouse itself is not there: the installation is broken."""
+
+    code = "asset-missing"

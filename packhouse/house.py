@@ -90,6 +90,7 @@ def open_house(data: Path) -> House:
             unreadable for the programs).
         BadSettings: its settings file is wrong.
     """
+    data = data.absolute()
     if not (data / "state").is_dir() or not (data / "public").is_dir():
         raise NotAPackhouse(
             f"{data} is not a Packhouse data directory: make one with `packhouse serve {data}`"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from packhouse.assets import AssetMissing, asset, site_files
+from packhouse.assets import asset, site_files
+from packhouse.errors import AssetMissing
 
 
 def test_a_wheel_carries_them_inside(tmp_path):

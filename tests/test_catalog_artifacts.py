@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from dataclasses import replace
 
 import pytest
 from catalog_support import RULES, upload, verified
@@ -200,6 +201,14 @@ def test_the_package_line_follows_its_files(catalog):
     assert records.changed(Ecosystem.PYPI, directory="packages/a", since=4) == {}
     assert records.directories(Ecosystem.PYPI) == ["packages/a"]
     assert records.file("x") == b"file"
+
+
+def test_a_summary_may_lie_among_the_details(catalog):
+    """A conda record has no place for one: clients would read it with every index."""
+    item = verified()
+    upload(catalog, replace(item, observed=replace(item.observed, details={"summary": "Says hello"})))
+
+    assert catalog.records("main", lambda _: None).packages(Ecosystem.PYPI)[0].summary == "Says hello"
 
 
 def test_records_are_ordered_and_narrowed(catalog):

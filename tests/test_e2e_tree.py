@@ -104,11 +104,12 @@ def bare_nginx(folder, root):
         }}
         """)
     )
-    process = subprocess.Popen(
-        [str(find_nginx(os.environ).path), "-p", f"{folder}/", "-c", str(conf), "-e", "stderr"],
-        cwd=folder,
-        stderr=(folder / "bare.log").open("wb"),
-    )
+    with (folder / "bare.log").open("wb") as log:
+        process = subprocess.Popen(
+            [str(find_nginx(os.environ).path), "-p", f"{folder}/", "-c", str(conf), "-e", "stderr"],
+            cwd=folder,
+            stderr=log,
+        )
     return process, port
 
 
@@ -123,7 +124,8 @@ def test_a_copied_channel_installs_from_a_bare_nginx_under_another_prefix(server
 
         def up():
             try:
-                return urllib.request.urlopen(f"{base}/simple/").status == 200
+                with urllib.request.urlopen(f"{base}/simple/") as answer:
+                    return answer.status == 200
             except OSError:
                 return False
 
@@ -169,8 +171,8 @@ def test_html_and_json_say_the_same_to_every_parser(server):
         one = pypi_simple.ProjectPage.from_html(project, html_text, base_url=url)
         two = pypi_simple.ProjectPage.from_json_data(json.loads(json_text), base_url=url)
         for a, b in zip(one.packages, two.packages, strict=True):
-            assert (a.filename, a.url.partition("#")[0], a.digests, a.requires_python, a.is_yanked, a.yanked_reason, a.has_metadata) == (
-                b.filename, b.url.partition("#")[0], b.digests, b.requires_python, b.is_yanked, b.yanked_reason, b.has_metadata
+            assert (a.filename, a.url.partition("#")[0], a.digests, a.requires_python, a.is_yanked, a.yanked_reason, bool(a.has_metadata)) == (
+                b.filename, b.url.partition("#")[0], b.digests, b.requires_python, b.is_yanked, b.yanked_reason, bool(b.has_metadata)
             )  # fmt: skip
         assert "<b>" not in html_text
         assert html.unescape(html_text).count("bruised") == (1 if project == "apple" else 0)

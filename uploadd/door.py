@@ -6,7 +6,6 @@ from packhouse.errors import Forbidden, NotFound, Unauthenticated
 from packhouse.model import Action, Channel, Claim, Principal
 from packhouse.names import parse_channel
 from uploadd.call import Call
-from uploadd.limits import require_room
 from uploadd.services import Services
 
 
@@ -53,7 +52,6 @@ def admit(call: Call, claim: Claim) -> None:
 
     Raises:
         Forbidden: they may not write this package, or not overwrite.
-        StorageFull: the disk has no room for it.
         PackhouseError: whatever `Intake.door` refuses.
     """
     place = FORMATS[claim.ecosystem].place(claim)
@@ -62,7 +60,6 @@ def admit(call: Call, claim: Claim) -> None:
         call.require(Action.WRITE, claim.ecosystem, package)
         if claim.force:
             call.require(Action.MAINTAIN, claim.ecosystem, package)
-    require_room(call.services.house, claim.size)
     call.services.intake.door(claim)
 
 

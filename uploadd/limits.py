@@ -1,14 +1,12 @@
-"""How much at once: uploads per process, room on the disk, bytes of a small body."""
+"""How much at once: uploads per process, bytes of a small body."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from aiohttp import web
 
-from packhouse.errors import Busy, StorageFull, TooLarge
-from packhouse.house import House
+from packhouse.errors import Busy, TooLarge
 from uploadd.pace import Pace
 
 MAX_UPLOADS = 200
@@ -92,18 +90,3 @@ async def small_body(request: web.Request, pace: Pace) -> bytes:
         if len(body) > MAX_SMALL_BODY:
             raise TooLarge("the body", None, MAX_SMALL_BODY)
     return bytes(body)
-
-
-def require_room(house: House, size: int | None) -> None:
-    """Refuse an upload that the disk has no room for; `size` in bytes, None if it was not said.
-
-    Raises:
-        StorageFull: it would leave less than `min_free_bytes`.
-    """
-    least = house.settings.min_free_bytes
-    free = shutil.disk_usage(house.data).free
-    if free - (size or 0) < least:
-        raise StorageFull(
-            f"the server's disk has {free} bytes free and keeps {least} of them; "
-            "let an admin make room, then upload again"
-        )

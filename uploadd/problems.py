@@ -13,6 +13,7 @@ import orjson
 from aiohttp import web
 
 from packhouse.errors import (
+    AssetMissing,
     BadSettings,
     Busy,
     ChannelExists,
@@ -56,6 +57,7 @@ STATUS: Statuses = {
     BadSettings: 500,
     NotAPackhouse: 500,
     NginxMissing: 500,
+    AssetMissing: 500,
 }
 """The one table; a class that is not in it has the status of its nearest base that is."""
 

@@ -169,7 +169,7 @@ def touch_package(connection: Connection, artifact: Artifact, rules: Rules, now:
         speaker = next(row[3] for row in rows if row[0] == values["latest"])
         record = connection.execute(select(_T.c.record).where(_T.c.id == speaker)).scalar_one()
         values["display"] = record.get("display") or artifact.package
-        values["summary"] = record.get("summary") or ""
+        values["summary"] = record.get("summary") or _summary(connection, speaker)
         values["updated_us"] = max(row[2] for row in rows)
     if before is None:
         connection.execute(
@@ -181,3 +181,12 @@ def touch_package(connection: Connection, artifact: Artifact, rules: Rules, now:
         connection.execute(update(table).where(where).values(**values))
     appears_or_vanishes = (before or 0) == 0 or files == 0
     return mark(connection, rules.areas(artifact, first_or_last=appears_or_vanishes), now)
+
+
+def _summary(connection: Connection, artifact_id: int) -> str:
+    """Return the summary that a format keeps among the details, because its records have no place for one."""
+    table = schema.details
+    body = connection.execute(
+        select(table.c.body).where(table.c.artifact == artifact_id)
+    ).scalar_one_or_none()
+    return str((body or {}).get("summary") or "")

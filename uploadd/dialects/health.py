@@ -8,7 +8,6 @@ from packhouse.errors import PackhouseError
 from packhouse.house import House
 from uploadd.answers import json_answer
 from uploadd.call import Call
-from uploadd.limits import require_room
 from uploadd.routing import OPEN, Route
 
 STUCK_S = 60
@@ -43,7 +42,7 @@ def _catalog(house: House) -> str | None:
 
 def _store(house: House) -> str | None:
     house.tree.stat("public/index.html")
-    require_room(house, None)
+    house.tree.ensure_room(house.settings.min_free_bytes)
     return None
 
 

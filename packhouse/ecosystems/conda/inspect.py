@@ -250,6 +250,7 @@ def _observed(
     documents: Mapping[str, Json],
 ) -> Observed:
     about = documents.get("info/about.json")
+    said = _about(about) if isinstance(about, dict) else {}
     recipe = contents.info.get("info/recipe/recipe.yaml") or contents.info.get("info/recipe/meta.yaml") or b""
     return Observed(
         filename=claim.filename,
@@ -258,7 +259,8 @@ def _observed(
         directory=found.subdir,
         record=dict(sorted(found.record.items())),
         details={
-            "about": _about(about) if isinstance(about, dict) else {},
+            "about": said,
+            "summary": said.get("summary", ""),
             "files": len(contents.paths),
             "bytes": sum(size for _, size in contents.paths),
             "members": [list(pair) for pair in contents.paths[:_LISTED]],
@@ -293,7 +295,12 @@ def _about(about: Mapping[str, Json]) -> dict[str, Json]:
         value = about.get(key)
         if isinstance(value, str) and value:
             kept[key] = value[:_ABOUT_TEXT]
-        elif isinstance(value, list) and value and all(isinstance(text, str) for text in value):
+        elif (
+            key != "summary"
+            and isinstance(value, list)
+            and value
+            and all(isinstance(text, str) for text in value)
+        ):
             kept[key] = value[:100]
     return kept
 
