@@ -18,6 +18,7 @@ from indexer.state import Failure
 from indexer.survey import Survey
 from packhouse.errors import PackhouseError
 from packhouse.house import House
+from packhouse.intake.changes import tidy
 from packhouse.intake.receive import reap
 from packhouse.intake.stage import sweep
 from packhouse.model import Area, Channel
@@ -163,6 +164,7 @@ class Reconciler:
         self._next_check = now + min(_CHECK_AGAIN_S, self._house.settings.full_check_s)  # if it fails now
         self._settled.clear()
         sweep(self._house.data, self._house.locks)
+        tidy(self._house)
         self._survey.superseded()
         self._survey.hotfixes()
         for area in self._survey.compare():

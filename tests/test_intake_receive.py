@@ -9,9 +9,11 @@ from house_support import Direct, claim_of, new_house, take_in
 from pypi_support import make_wheel
 
 from packhouse.catalog.artifacts import Artifacts
+from packhouse.ecosystems import Limits
 from packhouse.errors import (
     BadArchive,
     Burnt,
+    Busy,
     ClaimMismatch,
     Exists,
     Forbidden,
@@ -19,10 +21,11 @@ from packhouse.errors import (
     OverwriteForbidden,
     StorageFull,
     TooLarge,
+    Unavailable,
 )
 from packhouse.house import open_house
 from packhouse.intake import changes
-from packhouse.intake.receive import History, Intake, place, reap
+from packhouse.intake.receive import History, Intake, name_lock, place, reap
 from packhouse.model import Action, Ecosystem, State
 from packhouse.names import ChannelName
 from packhouse.rights import Rights
@@ -218,7 +221,6 @@ def test_a_lost_answer_after_the_commit_keeps_the_upload(house, intake, monkeypa
 
 def crashed(house, body=WHEEL, *, placed, lease_s=1000.0, holder="0123456789abcdef", overwrite=False):
     """The pending row that a process leaves when it dies; with its bytes at their place, or not yet."""
-    from packhouse.ecosystems import Limits
     from packhouse.intake.stage import Stage
 
     with Stage(house.data, house.locks.instance(), max_bytes=1 << 30) as stage:
@@ -399,3 +401,160 @@ def test_only_a_data_directory_is_opened(tmp_path, monkeypatch):
 
 def test_a_channel_has_a_name_that_passed_the_gate(house):
     assert house.create_channel(ChannelName("second"))
+
+
+class Stalls:
+    """Holds an upload up at its first step under the lock of the name, like a suspended machine."""
+
+    def __init__(self, monkeypatch, meanwhile):
+        holder, self.meanwhile = Artifacts.holder, meanwhile
+
+        def stall(artifacts, artifact_id):
+            if self.meanwhile:
+                run, self.meanwhile = self.meanwhile, None
+                run()
+            return holder(artifacts, artifact_id)
+
+        monkeypatch.setattr(Artifacts, "holder", stall)
+
+
+def test_an_uploader_whose_lease_is_over_touches_nothing(house, intake, monkeypatch):
+    """Its row was taken over, its name freed, and somebody else's bytes are live: they stay."""
+
+    def rival():
+        ((artifact, token, _over),) = house.catalog.artifacts.pending()
+        assert house.catalog.artifacts.release(artifact.id, token)
+        thread = threading.Thread(target=rival_commits)
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive(), "the name's lock keeps the rival out until the first is done"
+        threads.append(thread)
+
+    def rival_commits():
+        take_in(Intake(house, Direct()), NAME, OTHER)
+
+    threads = []
+    Stalls(monkeypatch, rival)
+    with pytest.raises(Busy, match="lease"):
+        take_in(intake, NAME, WHEEL)
+    threads[0].join()
+
+    assert served(house) == OTHER
+    assert house.catalog.artifacts.live("main", PATH).sha256 == hashlib.sha256(OTHER).hexdigest()
+    assert leftovers(house) == []
+
+
+def test_the_reaper_leaves_an_upload_alone_that_is_being_placed(house):
+    ticket = crashed(house, placed=True)
+
+    def other_process():
+        with house.locks.hold(name_lock("main", PATH)):
+            held.set()
+            release.wait()
+
+    held, release = threading.Event(), threading.Event()
+    thread = threading.Thread(target=other_process)
+    thread.start()
+    held.wait()
+    assert reap(house, house.locks.instance()) == 0
+    assert house.catalog.artifacts.holder(ticket.id) == ticket.token
+    release.set()
+    thread.join()
+    assert reap(house, house.locks.instance()) == 1
+
+
+def test_one_row_that_cannot_be_finished_stops_no_other(house, monkeypatch, caplog):
+    crashed(house, placed=False)
+    name, body = make_wheel(name="pear", version="1.0")
+    with Intake(house, Direct()).stage() as stage:
+        stage.write(body)
+        digests = stage.finish()
+        claim = claim_of(name)
+        verified = verify(claim, digests, Direct().inspect(Ecosystem.PYPI, stage.path, claim, Limits()))
+        house.catalog.artifacts.claim(verified, by="ci", token="dead:y", lease_s=1000)
+    take_over = Artifacts.take_over
+
+    def fail_once(artifacts, artifact_id, *more):
+        if artifact_id == 1:
+            raise Unavailable("the disk went away")
+        return take_over(artifacts, artifact_id, *more)
+
+    monkeypatch.setattr(Artifacts, "take_over", fail_once)
+
+    assert reap(house, house.locks.instance()) == 1
+    assert "the disk went away" in caplog.text
+    assert [row.package for row, _token, _over in house.catalog.artifacts.pending()] == ["apple"]
+
+
+@pytest.fixture
+def rolling(tmp_path):
+    house = new_house(tmp_path, overwrite=True)
+    take_in(Intake(house, Direct()), NAME, WHEEL)
+    yield house
+    house.close()
+
+
+def delete_now(house):
+    changes.delete(house, house.catalog.artifacts.live("main", PATH), _by("root"), now=True)
+
+
+def test_an_overwrite_of_a_name_deleted_meanwhile_is_refused(rolling, monkeypatch):
+    Stalls(monkeypatch, lambda: delete_now(rolling))
+
+    with pytest.raises(Burnt):
+        take_in(Intake(rolling, Direct()), NAME, OTHER, force=True)
+
+    assert rolling.catalog.artifacts.live("main", PATH) is None
+    assert rolling.catalog.artifacts.burnt("main", PATH)
+    assert leftovers(rolling) == []
+
+
+def test_the_reaper_keeps_the_grace_of_a_file_deleted_before_its_overwrite_was_finished(rolling):
+    crashed(rolling, OTHER, placed=True, overwrite=True)
+    changes.delete(rolling, rolling.catalog.artifacts.live("main", PATH), _by("root"))
+
+    assert reap(rolling, rolling.locks.instance()) == 1
+
+    assert served(rolling) == WHEEL, "an index may still name it"
+    assert rolling.catalog.artifacts.pending() == []
+    assert leftovers(rolling) == []
+
+
+def test_deleting_a_secret_takes_its_replaced_bytes_along(rolling):
+    old = hashlib.sha256(WHEEL).hexdigest()
+    receipt = take_in(Intake(rolling, Direct()), NAME, OTHER, force=True)
+    changes.swap(rolling, rolling.catalog.channels.get("main"), receipt.artifact)
+    assert rolling.catalog.areas.discarded(due=True) == []
+
+    delete_now(rolling)
+
+    assert ("main", f"replaced/{old}/{NAME}") in rolling.catalog.areas.discarded(due=True)
+
+
+def test_a_swap_that_a_deletion_overtook_keeps_nothing(rolling, monkeypatch):
+    receipt = take_in(Intake(rolling, Direct()), NAME, OTHER, force=True)
+    channel = rolling.catalog.channels.get("main")
+    old = hashlib.sha256(WHEEL).hexdigest()
+    still_live, first = changes._still_live, iter([True])
+    monkeypatch.setattr(changes, "_still_live", lambda *asked: next(first, None) or still_live(*asked))
+    delete_now(rolling)
+
+    changes.keep_old(rolling, channel, receipt.artifact)
+    changes.swap(rolling, channel, receipt.artifact)
+
+    assert ("main", f"replaced/{old}/{NAME}") in rolling.catalog.areas.discarded(due=False)
+
+
+def test_bytes_that_wait_for_no_swap_are_tidied_away(rolling):
+    intake = Intake(rolling, Direct())
+    take_in(intake, NAME, OTHER, force=True)
+    third = make_wheel(name="apple", version="1.0", summary="third bytes")[1]
+    live = take_in(intake, NAME, third, force=True).artifact
+    assert len(leftovers(rolling)) == 2
+    (rolling.data / "incoming" / "note").write_text("somebody's")
+
+    assert changes.tidy(rolling) == 1
+    assert leftovers(rolling) == ["note", f"replace.{live.id}"]
+    delete_now(rolling)
+    assert changes.tidy(rolling) == 1
+    assert changes.tidy(rolling) == 0

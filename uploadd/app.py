@@ -13,6 +13,7 @@ from aiohttp.web_protocol import RequestPayloadError
 
 from packhouse.errors import Malformed, PackhouseError
 from packhouse.house import House
+from packhouse.intake.changes import tidy
 from packhouse.intake.receive import Intake, reap
 from packhouse.intake.stage import sweep
 from packhouse.model import ANONYMOUS, Channel, Principal
@@ -204,6 +205,7 @@ async def _reap(services: Services) -> None:
         try:
             count = await services.ask(reap, house, instance)
             litter = await services.ask(sweep, house.data, house.locks)
+            await services.ask(tidy, house)
         except PackhouseError as error:
             _LOG.warning("could not look after abandoned uploads: %s", error)
         else:

@@ -156,6 +156,7 @@ class Artifacts(Lookups):
 
         Raises:
             Busy: the lease was lost; nothing was committed.
+            Burnt: the file that it was to replace was deleted meanwhile.
         """
         with writing(self._engine) as connection:
             row = connection.execute(
@@ -166,6 +167,9 @@ class Artifacts(Lookups):
             if row is None:
                 raise Busy(f"{ticket.path} took longer than its lease and was given up; upload it again")
             old = live_row(connection, ticket.channel, ticket.path)
+            if old is None and is_burnt(connection, ticket.channel, ticket.path):
+                # What an overwrite was to replace was deleted meanwhile: a burnt name is never born again.
+                raise Burnt(ticket.channel, ticket.path)
             now = server_time(connection, self._clock)
             serial = next_serial(connection, ticket.channel)
             if old is not None:
@@ -255,6 +259,11 @@ class Artifacts(Lookups):
                 artifact.path,
                 *(artifact.path + suffix for suffix in suffixes_of(connection, artifact.id)),
             ]
+            if grace_s == 0:
+                # A leaked secret: earlier bytes of the name, kept by their hash after an overwrite, go with it.
+                doomed += [
+                    f"replaced/{sha256}/{artifact.filename}" for sha256 in _replaced(connection, artifact)
+                ]
             discard(connection, channel, dict.fromkeys(doomed, grace_s), now)
 
         return self._change(channel, paths, rules, EventKind.DELETE, by, note, burn)
@@ -300,3 +309,13 @@ class Artifacts(Lookups):
                 awaited.update(touch_package(connection, artifact, rules, now))
                 changed.append(artifact)
         return Change(artifacts=tuple(changed), serial=serial, awaited=awaited)
+
+
+def _replaced(connection: Connection, artifact: Artifact) -> list[str]:
+    return list(
+        connection.execute(
+            select(_T.c.sha256)
+            .where(_T.c.channel == artifact.channel, _T.c.path == artifact.path, _T.c.state == State.REPLACED)
+            .distinct()
+        ).scalars()
+    )

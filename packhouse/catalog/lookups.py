@@ -58,6 +58,14 @@ class Lookups:
             row = connection.execute(select(_T).where(_T.c.id == artifact_id)).one_or_none()
         return None if row is None else to_artifact(row)
 
+    def holder(self, artifact_id: int) -> str | None:
+        """Return the token that holds the lease of a pending row; None if it is pending no more."""
+        with reading(self._engine) as connection:
+            token: str | None = connection.execute(
+                select(_T.c.token).where(_T.c.id == artifact_id, _T.c.state == State.PENDING)
+            ).scalar_one_or_none()
+        return token
+
     def pending(self) -> list[tuple[Artifact, str, bool]]:
         """Return (artifact, token, lease over) of every pending row, for the reaper."""
         now = self._clock()

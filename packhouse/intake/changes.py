@@ -1,5 +1,6 @@
 """Changes to what is committed: delete, yank, and the swap of an overwritten file."""
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -8,7 +9,7 @@ from packhouse.digest import digest
 from packhouse.ecosystems.registry import FORMATS
 from packhouse.errors import NotFound, Unprocessable
 from packhouse.house import House
-from packhouse.model import Artifact, Channel, Ecosystem, Principal
+from packhouse.model import Artifact, Channel, Ecosystem, Principal, State
 from packhouse.tree import Occupied, When, channel_root
 
 _CHUNK = 1 << 20
@@ -65,6 +66,34 @@ def yank(house: House, artifacts: Sequence[Artifact], principal: Principal, reas
     return change
 
 
+_WAITING = re.compile(r"incoming/replace\.([0-9]+)")
+
+
+def waiting_for_swap(artifact_id: int) -> str:
+    """Return where the bytes of an overwrite wait, relative to the data directory."""
+    return f"incoming/replace.{artifact_id}"
+
+
+def tidy(house: House) -> int:
+    """Remove bytes that waited for a swap that will not come: their file was deleted or overwritten meanwhile.
+
+    Returns:
+        How many files were removed.
+    """
+    count = 0
+    for stat in list(house.tree.scan("incoming")):
+        match = _WAITING.fullmatch(stat.path)
+        if match is None:
+            continue
+        row = house.catalog.artifacts.get(int(match[1]))
+        # Pending: claimed, on its way. Live and staged: the indexer is about to take it.
+        if row is None or not (row.state is State.PENDING or (row.state is State.LIVE and row.staged)):
+            count += house.tree.remove(stat.path)
+    if count:
+        house.tree.flush()
+    return count
+
+
 def swap(house: House, channel: Channel, artifact: Artifact) -> None:
     """Rename the bytes of an overwrite over the old ones; the caller holds the area's lock and publishes next.
 
@@ -73,7 +102,7 @@ def swap(house: House, channel: Channel, artifact: Artifact) -> None:
     """
     root = channel_root(channel)
     target, waiting = f"{root}/{artifact.path}", artifact.staged
-    if waiting is None:
+    if waiting is None or not _still_live(house, artifact):
         return
     try:
         with house.tree.open(waiting):
@@ -104,3 +133,11 @@ def keep_old(house: House, channel: Channel, artifact: Artifact) -> None:
     with suppress(Occupied):
         house.tree.put(f"{channel_root(channel)}/{kept}", house.data / target, when=When.ABSENT)
     house.tree.flush()
+    if not _still_live(house, artifact):
+        # Deleted in between, perhaps as a leaked secret, and after it looked for kept bytes: they go at once.
+        house.catalog.areas.discard(artifact.channel, {kept: 0.0})
+
+
+def _still_live(house: House, artifact: Artifact) -> bool:
+    row = house.catalog.artifacts.get(artifact.id)
+    return row is not None and row.state is State.LIVE

@@ -4,6 +4,7 @@ The order is DESIGN section 4: inspect, verify, shelf, claim, place, commit. Not
 commit; after it everything else can be redone. Early refusals (`door`) need no byte of the body.
 """
 
+import logging
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -14,14 +15,16 @@ from packhouse.catalog.artifacts import Change, InFlight, Same, Ticket
 from packhouse.digest import Digests, digest
 from packhouse.ecosystems import Limits
 from packhouse.ecosystems.registry import FORMATS
-from packhouse.errors import Burnt, Busy, Exists, OverwriteForbidden, TooLarge
+from packhouse.errors import Burnt, Busy, Exists, OverwriteForbidden, PackhouseError, TooLarge
 from packhouse.house import House
+from packhouse.intake.changes import waiting_for_swap
 from packhouse.intake.stage import Stage
 from packhouse.model import Area, Artifact, Channel, Claim, Ecosystem, Observed, Principal, Verified
 from packhouse.tree import Occupied, When, channel_root
 from packhouse.verify import verify
 
 _CHUNK = 1 << 20
+_log = logging.getLogger(__name__)
 
 Shelf = Callable[[Channel, Ecosystem, str], None]
 """Asks, by the package name read from the bytes, whether the caller may write it; raises if not."""
@@ -127,12 +130,17 @@ class Intake:
         outcome = self._claim(verified, claim, principal, history or History())
         if isinstance(outcome, Artifact):
             return Receipt(artifact=outcome, created=False, serial=outcome.serial)
-        try:
-            change = self._place_and_commit(channel, outcome, verified, stage)
-        except BaseException:
-            # Nothing names the bytes yet: take them away, then free the name, in that order.
-            self._withdraw(channel, outcome, verified)
-            raise
+        with self._house.locks.hold(name_lock(outcome.channel, outcome.path)):
+            # A lease may end while its holder lives (a suspended machine, a clock that jumped). Under the lock of
+            # the name nobody else places or withdraws; without our token on the row nothing is touched.
+            if self._house.catalog.artifacts.holder(outcome.id) != outcome.token:
+                raise Busy(f"{outcome.path} took longer than its lease and was given up; upload it again")
+            try:
+                change = self._place_and_commit(channel, outcome, verified, stage)
+            except BaseException:
+                # Nothing names the bytes yet: take them away, then free the name, in that order.
+                self._withdraw(channel, outcome, verified)
+                raise
         self._house.wake.poke("wake")
         return Receipt(
             artifact=change.artifacts[0], created=True, serial=change.serial, awaited=change.awaited
@@ -177,7 +185,7 @@ class Intake:
         house, rules = self._house, FORMATS[verified.ecosystem]
         if ticket.replaces:
             # Other bytes lie at the path: the indexer renames ours over them under the area's lock.
-            waiting = f"incoming/replace.{ticket.id}"
+            waiting = waiting_for_swap(ticket.id)
             house.tree.put(waiting, stage.path, when=When.ABSENT)
             house.tree.flush()
             return house.catalog.artifacts.commit(
@@ -189,10 +197,12 @@ class Intake:
         return house.catalog.artifacts.commit(ticket, rules)
 
     def _withdraw(self, channel: Channel, ticket: Ticket, verified: Verified) -> None:
-        row = self._house.catalog.artifacts.get(ticket.id)
-        if row is None or row.state != "pending":
+        if self._house.catalog.artifacts.holder(ticket.id) != ticket.token:
             return
-        if not ticket.replaces:
+        if ticket.replaces:
+            self._house.tree.remove(waiting_for_swap(ticket.id))
+            self._house.tree.flush()
+        else:
             _unplace(self._house, channel, verified.path, verified.observed.sidecars)
         self._house.catalog.artifacts.release(ticket.id, ticket.token)
 
@@ -232,11 +242,17 @@ def _sha256(house: House, path: str) -> str | None:
         return None
 
 
+def name_lock(channel: str, path: str) -> str:
+    """Return the key of the lock under which bytes are placed at a path, committed or withdrawn."""
+    return f"name:{channel}/{path}"
+
+
 def reap(house: House, instance: str) -> int:
     """Finish or undo the uploads of processes that died.
 
     A pending row whose holder is dead or whose lease is over: bytes there with the right hash, then commit;
-    else unlink, sync, and only then free the name.
+    else unlink, sync, and only then free the name. A row that cannot be finished now stays for the next time
+    and stops no other.
 
     Returns:
         How many rows were taken care of.
@@ -246,30 +262,42 @@ def reap(house: House, instance: str) -> int:
         holder = token.partition(":")[0]
         if not over and (holder == instance or house.locks.alive(holder)):
             continue
-        mine = f"{instance}:{uuid.uuid4().hex}"
-        if not house.catalog.artifacts.take_over(artifact.id, token, mine, house.settings.lease_s):
-            continue
-        channel = house.catalog.channels.find(artifact.channel)
-        if channel is not None:
-            _finish_or_undo(house, channel, artifact, mine)
-        else:
-            house.catalog.artifacts.release(artifact.id, mine)
-        count += 1
+        try:
+            count += _reap_one(house, artifact, token, instance)
+        except PackhouseError as error:
+            _log.warning("cannot finish the upload of %s/%s: %s", artifact.channel, artifact.path, error)
     if count:
         house.wake.poke("wake")
     return count
 
 
+def _reap_one(house: House, artifact: Artifact, token: str, instance: str) -> bool:
+    with house.locks.hold(name_lock(artifact.channel, artifact.path), timeout_s=0) as held:
+        mine = f"{instance}:{uuid.uuid4().hex}"
+        # Not held: its uploader lives after all, and is placing the bytes at this moment.
+        if not held or not house.catalog.artifacts.take_over(
+            artifact.id, token, mine, house.settings.lease_s
+        ):
+            return False
+        channel = house.catalog.channels.find(artifact.channel)
+        if channel is None:
+            return house.catalog.artifacts.release(artifact.id, mine)
+        _finish_or_undo(house, channel, artifact, mine)
+        return True
+
+
 def _finish_or_undo(house: House, channel: Channel, artifact: Artifact, token: str) -> None:
     artifacts, rules = house.catalog.artifacts, FORMATS[artifact.ecosystem]
-    sidecars = artifacts.sidecars(artifact.id)
-    replaces = artifacts.live(artifact.channel, artifact.path) is not None
+    # A claim is refused for a burnt name: so this was an overwrite, and what it was to replace is deleted now.
+    burnt = artifacts.burnt(artifact.channel, artifact.path)
+    replaces = burnt or artifacts.live(artifact.channel, artifact.path) is not None
     ticket = Ticket(
         id=artifact.id, token=token, channel=artifact.channel, path=artifact.path, replaces=replaces
     )
-    waiting = f"incoming/replace.{artifact.id}"
+    waiting = waiting_for_swap(artifact.id)
     lies_at = waiting if replaces else f"{channel_root(channel)}/{artifact.path}"
-    if _sha256(house, lies_at) == artifact.sha256:
+    sidecars = artifacts.sidecars(artifact.id)
+    if not burnt and _sha256(house, lies_at) == artifact.sha256:
         if not replaces:
             for suffix, body in sidecars.items():
                 house.tree.put(f"{lies_at}{suffix}", body, when=When.ALWAYS)
