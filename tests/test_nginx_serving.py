@@ -122,6 +122,10 @@ def plant(data: Path) -> None:
     put("public/main/products/lib/1.0/evil.html", "<script>")
     put("public/main/products/lib/1.0/index.html", "<script>uploaded")
     put("public/main/products/lib/index.json", "{}")
+    put(f"public/main/replaced/{'ef' * 32}/evil.html", "<script>")
+    put(f"public/main/replaced/{'ef' * 32}/evil.js", "alert(1)")
+    put(f"public/main/replaced/{'ef' * 32}/index.html", "<script>uploaded")
+    put(f"public/main/replaced/{'ef' * 32}/a-1-0.conda", b"old conda")
     put("public/main/.hidden", "no")
     put("public/nightly/noarch/n-1-0.conda", b"n")
     put("public/nightly/packages/n/n-1.0.tar.gz", b"n")
@@ -498,6 +502,22 @@ def test_a_product_is_never_run_in_the_name_of_the_site(site: Site) -> None:
         404,
         404,
     ]
+
+
+@pytest.mark.parametrize("name", ["evil.html", "evil.js", "index.html", "a-1-0.conda"])
+def test_an_overwritten_file_is_never_run_in_the_name_of_the_site(site: Site, name: str) -> None:
+    """It may be a product of any kind; those who hold an older index still get its bytes, for the grace only."""
+    answer = site.get(f"/main/replaced/{'ef' * 32}/{name}")
+
+    assert (answer.status, answer.headers["Content-Disposition"]) == (200, "attachment")
+    assert answer.headers["Content-Security-Policy"].startswith("sandbox")
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+    assert answer.headers["Cache-Control"] == "no-cache"
+
+
+@pytest.mark.parametrize("path", ["", "/", f"/{'ef' * 32}", f"/{'ef' * 32}/"])
+def test_a_folder_of_overwritten_files_is_no_page(site: Site, path: str) -> None:
+    assert site.get(f"/main/replaced{path}").status == 404
 
 
 def test_ranges_and_revalidation(site: Site) -> None:
