@@ -8,6 +8,7 @@ import pytest
 from catalog_support import RULES, upload, verified
 
 from packhouse.catalog import Catalog
+from packhouse.catalog.areas import Printed
 from packhouse.catalog.artifacts import InFlight, Same, Ticket
 from packhouse.errors import Burnt, Busy, ChannelExists, Exists, NotFound, Unprocessable
 from packhouse.model import Area, Ecosystem, EventKind, State
@@ -276,6 +277,17 @@ def test_burnt_names_outlive_their_channel(catalog):
     with pytest.raises(Burnt):
         claim(catalog, verified())
     assert upload(catalog, verified("b")).serial == 3
+
+
+def test_the_mtimes_of_a_deleted_channel_stay(catalog):
+    """An ETag of nginx is seconds and size: without them it would come again for other content."""
+    area = Area("main", "", "channel", "serial")
+    catalog.areas.record(area, {"serial.json": Printed("a" * 64, 14, 1_000)})
+
+    catalog.channels.delete("main")
+    catalog.channels.create("main", born=[])
+
+    assert catalog.areas.printed(area) == {"serial.json": Printed(None, 14, 1_000)}
 
 
 def test_channel_settings(catalog):

@@ -207,6 +207,27 @@ def test_uv_can_look_at_the_past(server, tmp_path):
     assert late.ok, late.out
 
 
+def test_pip_and_uv_build_and_install_the_sdist(server, tmp_path):
+    server.channel("sources")
+    assert publish("flit", server, "sources", [tmp_path / "fromsource-1.0"]).ok
+    index = f"{server.url}/sources/simple/"
+
+    server.must(
+        sys.executable, "-m", "pip", "install", "--no-deps", "--no-build-isolation", "--no-binary", ":all:",
+        "--target", tmp_path / "pip", "--index-url", index, "fromsource",
+    )  # fmt: skip
+    server.must(
+        "uv", "pip", "install", "--no-deps", "--no-build-isolation", "--no-binary", ":all:", "--target", tmp_path / "uv",
+        "--python", sys.executable, "--default-index", index, "fromsource",
+    )  # fmt: skip
+
+    for folder in ("pip", "uv"):
+        assert "From flit" in (tmp_path / folder / "fromsource.py").read_text()
+    asked = {path.rpartition("/")[2] for _method, path, status in server.fetched() if status == 200}
+    assert "fromsource-1.0.tar.gz" in asked
+    assert "fromsource-1.0-py3-none-any.whl" not in asked
+
+
 def test_a_yanked_version_is_skipped_unless_pinned(server, tmp_path):
     server.channel("yanking")
     for version in ("1.0", "2.0"):

@@ -17,6 +17,7 @@ from packhouse.errors import (
     ClaimMismatch,
     Exists,
     Forbidden,
+    NotAPackhouse,
     NotFound,
     OverwriteForbidden,
     StorageFull,
@@ -389,8 +390,6 @@ def test_small_files_are_read_through_the_house(house):
 
 
 def test_only_a_data_directory_is_opened(tmp_path, monkeypatch):
-    from packhouse.errors import NotAPackhouse
-
     with pytest.raises(NotAPackhouse, match="packhouse serve"):
         open_house(tmp_path)
     new_house(tmp_path).close()
@@ -558,3 +557,24 @@ def test_bytes_that_wait_for_no_swap_are_tidied_away(rolling):
     delete_now(rolling)
     assert changes.tidy(rolling) == 1
     assert changes.tidy(rolling) == 0
+
+
+@pytest.mark.parametrize("how", ["missing", "empty"])
+def test_a_lost_catalog_is_not_replaced_by_an_empty_one(house, how):
+    """A new one would forget every burnt name, and the indexer would publish it over the full indexes."""
+    page = house.data / "public" / "main" / "index.html"
+    page.parent.mkdir(exist_ok=True)
+    page.write_text("the channel")
+    (house.data / "public" / "static").mkdir()
+    (house.data / "public" / "static" / "index.html").write_text("no channel")
+    house.close()
+    for path in (house.data / "state").glob("catalog.sqlite*"):
+        path.unlink()
+    if how == "empty":
+        house.settings.database.touch()
+
+    with pytest.raises(NotAPackhouse, match=r"is gone, but .* holds channels \(main\): restore"):
+        open_house(house.data)
+    assert house.settings.database.exists() is (how == "empty")
+    page.unlink()
+    open_house(house.data).close()
