@@ -3,6 +3,7 @@
 import sqlite3
 
 import pytest
+from sqlalchemy import event
 
 from packhouse.catalog import Catalog
 from packhouse.catalog.accounts import is_key, new_secret
@@ -142,6 +143,35 @@ def test_last_use_is_noted_at_most_once_a_minute(catalog, now):
     now.us += 60_000_000
     catalog.accounts.authenticate(secret)
     assert catalog.accounts.keys()[0].last_used_us == now.us
+
+
+def test_a_key_works_while_another_process_writes(catalog, now, tmp_path):
+    """The note of its last use is left out, and made when the lock is free."""
+    _key, secret = catalog.accounts.create_key("ci")
+    other = sqlite3.connect(tmp_path / "catalog.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    assert catalog.accounts.authenticate(secret).name == "ci"
+
+    other.execute("ROLLBACK")
+    other.close()
+    assert catalog.accounts.keys()[0].last_used_us is None
+    assert catalog.accounts.authenticate(secret).name == "ci"
+    assert catalog.accounts.keys()[0].last_used_us == now.us
+
+
+def test_a_key_works_when_the_disk_is_full(catalog):
+    _key, secret = catalog.accounts.create_key("ci")
+    refused = []
+
+    @event.listens_for(catalog.accounts._engine, "before_cursor_execute")
+    def full(_connection, _cursor, statement, *_):
+        if statement.startswith("UPDATE keys"):
+            refused.append(statement)
+            raise sqlite3.OperationalError("database or disk is full")
+
+    assert catalog.accounts.authenticate(secret).name == "ci"
+    assert len(refused) == 1
 
 
 def test_granting_twice_is_granting_once(catalog):

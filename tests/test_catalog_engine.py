@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from packhouse.catalog import Catalog
-from packhouse.catalog.engine import migrate, open_engine, reading, writing
+from packhouse.catalog.engine import migrate, open_engine, reading, writing, writing_at_once
 from packhouse.catalog.schema import metadata
 from packhouse.errors import Busy, NotAPackhouse, Unavailable
 
@@ -91,6 +91,28 @@ def test_a_locked_catalog_is_busy_not_broken(tmp_path):
         pass
     other.close()
     catalog.close()
+
+
+def test_a_note_that_may_be_left_out_never_waits(tmp_path):
+    """And its connection is patient again when the pool gives it to the next transaction."""
+    engine = open_engine(tmp_path / "c.sqlite")
+
+    def patience_ms() -> int:
+        with reading(engine) as connection:
+            return connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+
+    with writing_at_once(engine) as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() == 0
+        connection.exec_driver_sql("CREATE TABLE notes (note)")
+    assert patience_ms() == 30_000
+
+    with writing(engine), pytest.raises(Busy), writing_at_once(engine):
+        raise AssertionError
+    assert patience_ms() == 30_000
+    assert engine.pool.checkedin() == 2, "both connections were used"
+    with reading(engine), reading(engine) as second:
+        assert second.exec_driver_sql("PRAGMA busy_timeout").scalar_one() == 30_000
+    engine.dispose()
 
 
 def test_a_damaged_catalog_is_unavailable(tmp_path):

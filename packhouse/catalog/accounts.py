@@ -9,6 +9,7 @@ import re
 import secrets
 import zlib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +17,8 @@ from sqlalchemy import Connection, Engine, Row, Select, insert, select, update
 
 from packhouse.catalog import schema
 from packhouse.catalog.clock import Clock
-from packhouse.catalog.engine import only, reading, writing
-from packhouse.errors import BadName, NotFound, Unprocessable
+from packhouse.catalog.engine import only, reading, writing, writing_at_once
+from packhouse.errors import BadName, NotFound, Unavailable, Unprocessable
 from packhouse.model import Action, Grant, Principal
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -202,7 +203,9 @@ class Accounts:
                 key_id=row.id,
             )
         if row.last_used_us is None or now - row.last_used_us > _USED_EVERY_US:
-            with writing(self._engine) as connection:
+            # Readers must get in while an import holds the write lock and when the disk is full: a note that
+            # cannot be made now is made by a later request.
+            with suppress(Unavailable), writing_at_once(self._engine) as connection:
                 connection.execute(update(table).where(table.c.id == row.id).values(last_used_us=now))
         return principal
 

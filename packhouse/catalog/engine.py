@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from alembic import command
@@ -87,6 +87,26 @@ def writing(engine: Engine) -> Iterator[Connection]:
         connection = connection.execution_options(packhouse_begin="IMMEDIATE")  # noqa: PLW2901 - the same one
         with connection.begin():
             yield connection
+
+
+@contextmanager
+def writing_at_once(engine: Engine) -> Iterator[Connection]:
+    """One write transaction that never waits for another writer: for notes that may be left out.
+
+    Raises:
+        Busy: another process is writing.
+        Unavailable: the disk is full, or cannot be written.
+    """
+    with _translated(), engine.connect() as connection:
+        driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+        # Past SQLAlchemy, which would begin a transaction; set back, since the pool gives it to others next.
+        driver.execute("PRAGMA busy_timeout=0")
+        try:
+            connection = connection.execution_options(packhouse_begin="IMMEDIATE")  # noqa: PLW2901 - the same one
+            with connection.begin():
+                yield connection
+        finally:
+            driver.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
 
 
 @contextmanager
