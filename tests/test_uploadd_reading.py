@@ -154,6 +154,38 @@ class TestListings:
     async def test_a_private_list_looks_like_none_to_others(self, daemon, key):
         assert (await daemon.ask("GET", "/closed/simple/", key=key)).status == 404
 
+    @pytest.mark.parametrize("path", ["/{}/", "/{}/simple/"])
+    async def test_a_right_on_one_package_does_not_show_the_names_of_the_others(self, daemon, path):
+        daemon.house.catalog.accounts.grant(
+            Grant(
+                principal="service:reader",
+                action=Action.READ,
+                channel="closed",
+                ecosystem="pypi",
+                package="tiny",
+            )
+        )
+
+        private = await daemon.ask("GET", path.format("closed"), key="reader")
+        missing = await daemon.ask("GET", path.format("closeb"), key="reader")
+
+        assert private.status == missing.status == 404
+        assert private.body == missing.body.replace(b"closeb", b"closed")
+        assert await authz(daemon, "reader", "/closed/simple/tiny/index.html") == 403
+
+    async def test_a_stranger_with_a_right_on_one_package_is_asked_to_sign_in(self, daemon):
+        daemon.house.catalog.accounts.grant(
+            Grant(
+                principal="group:everyone",
+                action=Action.READ,
+                channel="closed",
+                ecosystem="pypi",
+                package="tiny",
+            )
+        )
+
+        assert (await daemon.ask("GET", "/closed/simple/", key=None)).status == 401
+
     async def test_a_stranger_is_asked_to_sign_in(self, daemon):
         for channel in ("closed", "nowhere"):
             assert (await daemon.ask("GET", f"/{channel}/simple/", key=None)).status == 401

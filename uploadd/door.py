@@ -25,13 +25,13 @@ def enter(services: Services, principal: Principal, action: Action, channel_text
     if channel is None:
         if principal.anonymous:
             raise _sign_in(action, channel_text)
-        raise _no_channel(name)
+        raise no_channel(name)
     if may_somewhere(services, principal, action, channel):
         return channel
     if principal.anonymous:
         raise _sign_in(action, channel_text)
     if not may_somewhere(services, principal, Action.READ, channel):
-        raise _no_channel(name)
+        raise no_channel(name)
     raise Forbidden(principal.name, action, f"channel {name}")
 
 
@@ -70,7 +70,8 @@ def _sign_in(action: Action, channel: str) -> Unauthenticated:
     )
 
 
-def _no_channel(name: str) -> NotFound:
+def no_channel(name: str) -> NotFound:
+    """Return the one refusal for a channel that is not there and for one that the caller may not see."""
     return NotFound(
         "channel", name, "check the name, or let an admin create it with `packhouse channel create`"
     )

@@ -9,9 +9,10 @@ import re
 
 from aiohttp import web
 
-from packhouse.errors import NotFound
+from packhouse.errors import Forbidden, NotFound
 from packhouse.model import Action
 from uploadd.call import Call
+from uploadd.door import no_channel
 from uploadd.routing import OPEN, Route
 
 _JSON = "application/vnd.pypi.simple.v1+json"
@@ -77,6 +78,11 @@ def _public(call: Call) -> bytes:
 
 
 def _read(call: Call, path: str) -> bytes:
+    # The door lets in whoever may read one package; a list names them all.
+    try:
+        call.require(Action.READ)
+    except Forbidden:
+        raise no_channel(call.here.name) from None
     body = call.services.house.read(call.here, path)
     if body is None:
         raise NotFound("page", f"{call.here.name}/{path}", "the indexer has not written it yet")
