@@ -6,7 +6,7 @@ from pypi_support import make_sdist, make_wheel
 from uploadd_support import Daemon, legacy_form, run_daemon
 
 from packhouse.intake.pool import InspectionPool
-from packhouse.model import Action, Ecosystem
+from packhouse.model import Action, Ecosystem, Grant
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +82,45 @@ class TestDelete:
 
         assert (answer.status, answer.code) == (403, "forbidden")
         assert daemon.house.catalog.artifacts.live("main", f"noarch/{filename}") is not None
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/closed/products/hidden/{}/f.bin",
+            "/closed/packages/hidden/hidden-{}-py3-none-any.whl",
+            "/closed/noarch/hidden-{}-0.conda",
+        ],
+    )
+    async def test_a_right_on_one_package_does_not_tell_of_the_others(self, daemon, path):
+        """What is there and may not be read looks like what is not; one who may read it is told 403."""
+        accounts = daemon.house.catalog.accounts
+        for ecosystem in Ecosystem:
+            for who in ("reader", "insider"):
+                accounts.grant(
+                    Grant(
+                        principal=f"service:{who}",
+                        action=Action.DELETE,
+                        channel="closed",
+                        ecosystem=ecosystem,
+                        package="mine",
+                    )
+                )
+        for url, data in (
+            ("/closed/products/hidden/1.0/f.bin", b"x"),
+            ("/closed/noarch/hidden-1.0-0.conda", make_conda("hidden", "1.0")[1]),
+        ):
+            assert (await daemon.ask("PUT", url, data, key="admin")).status == 201
+        wheel = legacy_form(*make_wheel("hidden", "1.0"))
+        assert (await daemon.ask("POST", "/closed/legacy/", wheel, key="admin")).status == 200
+
+        there = await daemon.ask("DELETE", path.format("1.0"), key="reader")
+        missing = await daemon.ask("DELETE", path.format("9.9"), key="reader")
+        told = await daemon.ask("DELETE", path.format("1.0"), key="insider")
+
+        assert there.status == missing.status == 404
+        assert there.body == missing.body.replace(b"9.9", b"1.0")
+        assert (told.status, told.code) == (403, "forbidden")
+        assert (await daemon.ask("DELETE", path.format("1.0"), key="admin")).status == 200
 
     @pytest.mark.parametrize("reason", ["x" * 1001, "a%0ab", "%1b[2J"])
     async def test_a_reason_is_one_line(self, daemon, reason):

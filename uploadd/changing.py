@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from packhouse.catalog.artifacts import Change
-from packhouse.errors import Malformed, NotFound
+from packhouse.errors import Forbidden, Malformed, NotFound
 from packhouse.intake import changes
 from packhouse.model import Action, Ecosystem
 from uploadd.answers import changed
@@ -20,8 +20,8 @@ async def delete_file(call: Call, ecosystem: Ecosystem, path: str) -> web.Respon
     history.
 
     Raises:
-        NotFound: no such file.
-        Forbidden: the caller may not delete this package.
+        NotFound: no such file, or one that is neither theirs to delete nor to read: one sentence for both.
+        Forbidden: the caller may read this package, but not delete it.
     """
     now, note = flag(call.query, "now"), clean_reason(call.query.get("reason", ""))
     change = await call.services.ask(_delete, call, ecosystem, path, now, note)
@@ -43,8 +43,16 @@ def clean_reason(text: str) -> str:
 
 def _delete(call: Call, ecosystem: Ecosystem, path: str, now: bool, note: str) -> Change:
     house = call.services.house
+    missing = NotFound("file", f"{call.here.name}/{path}")
     artifact = house.catalog.artifacts.live(call.here.name, path)
     if artifact is None or artifact.ecosystem is not ecosystem:
-        raise NotFound("file", f"{call.here.name}/{path}")
-    call.require(Action.DELETE, artifact.ecosystem, artifact.package)
+        raise missing
+    owner = artifact.ecosystem, artifact.package
+    try:
+        call.require(Action.DELETE, *owner)
+    except Forbidden:
+        # A right on some other package opened the door; it must not tell which names are there.
+        if not call.services.rights.permits(call.principal, Action.READ, call.here, *owner):
+            raise missing from None
+        raise
     return changes.delete(house, artifact, call.principal, now=now, note=note)
