@@ -19,6 +19,9 @@ from uploadd_support import (
 )
 
 from packhouse.intake.pool import InspectionPool
+from packhouse.model import Claim
+from uploadd import door, uploading
+from uploadd.call import Call
 
 
 @pytest.fixture(scope="module")
@@ -288,6 +291,25 @@ class TestRights:
         daemon.house.catalog.accounts.revoke("ci")
 
         assert_problem(await daemon.ask("PUT", "/main/products/t/1/b.bin", b"x"), 401, "unauthenticated")
+
+    async def test_a_key_revoked_while_the_body_comes_is_401_and_nothing_is_kept(self, daemon, monkeypatch):
+        admitted, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def admit(call: Call, claim: Claim) -> None:
+            door.admit(call, claim)
+            loop.call_soon_threadsafe(admitted.set)
+
+        async def body():
+            yield b"x" * 1000
+            await admitted.wait()
+            daemon.house.catalog.accounts.revoke("ci")
+            yield b"y"
+
+        monkeypatch.setattr(uploading, "admit", admit)
+        answer = await daemon.ask("PUT", "/main/products/t/1/t.bin", body())
+
+        assert_problem(answer, 401, "unauthenticated")
+        assert left_behind(daemon) == []
 
     async def test_a_good_key_without_the_right_is_403(self, daemon):
         answer = await put_conda(daemon, *make_conda(), key="reader")

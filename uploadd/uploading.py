@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from packhouse.intake.receive import Receipt, Shelf
 from packhouse.intake.stage import Stage
 from packhouse.model import Action, Channel, Claim, Ecosystem
+from uploadd import identity
 from uploadd.call import Call
 from uploadd.door import admit
 from uploadd.headers import refuse_encodings
@@ -35,7 +36,12 @@ class Upload:
             await self._flush()
 
     async def commit(self, claim: Claim) -> Receipt:
-        """Judge and commit what came; `claim` is all that was said, before and after the file."""
+        """Judge and commit what came; `claim` is all that was said, before and after the file.
+
+        Raises:
+            Unauthenticated: the key was revoked, or expired, while the body came.
+            PackhouseError: any other refusal; nothing is kept.
+        """
         await self._flush()
         await self.settle()
         services = self._call.services
@@ -61,9 +67,12 @@ class Upload:
             self._writing = asyncio.ensure_future(run(self._call.services.write, self._stage.write, piece))
 
     def _shelf(self, claim: Claim) -> Shelf:
-        rights, principal = self._call.services.rights, self._call.principal
+        services, shown = self._call.services, self._call.shown
+        rights, catalog = services.rights, services.house.catalog
 
         def shelf(channel: Channel, ecosystem: Ecosystem, package: str) -> None:
+            # Asked again: the body may have taken hours, and a key that leaked is revoked to stop just this.
+            principal = identity.principal(catalog, shown)
             rights.require(principal, Action.WRITE, channel, ecosystem, package)
             if claim.force:
                 rights.require(principal, Action.MAINTAIN, channel, ecosystem, package)
