@@ -65,6 +65,15 @@ def test_only_the_generation_that_was_read_is_cleared(areas):
     assert areas.next_due_us() is None
 
 
+def test_a_mark_that_may_lag_is_due_when_its_time_has_come(areas, now):
+    areas.mark({ROOT: 5.0})
+
+    assert areas.due_generation(INDEX) == 0
+    assert areas.due_generation(ROOT) == 0
+    now.us += 5_000_000
+    assert areas.due_generation(ROOT) == areas.generation(ROOT) > 0
+
+
 def test_an_uploader_waits_only_for_what_is_due_at_once(areas):
     awaited = areas.mark({INDEX: 0.0, ROOT: 5.0})
 

@@ -19,7 +19,7 @@ from uploadd_support import (
 )
 
 from packhouse.intake.pool import InspectionPool
-from packhouse.model import Claim
+from packhouse.model import Area, Claim
 from uploadd import door, uploading
 from uploadd.call import Call
 
@@ -169,6 +169,22 @@ class TestNew:
         assert "does not list it yet" in first.json["notes"][0]
         assert (again.status, again.json["changed"], again.json["published"]) == (202, False, False)
         assert (listed.status, listed.json["published"]) == (200, True)
+
+    async def test_the_same_bytes_again_do_not_wait_for_lists_that_may_lag(self, tmp_path, pool):
+        """Unless the root is due: then their first upload may have been its package's."""
+        settings = "min_free_bytes = 0\npublish_wait_s = 0.2\n"
+        root, page = Area("main", "generic", "root"), Area("main", "", "channel")
+        async with run_daemon(tmp_path / "data", pool, settings=settings, publish=False) as daemon:
+            areas = daemon.house.catalog.areas
+            await daemon.ask("PUT", "/main/products/tool/1.0/tool.bin", b"x")
+            daemon.indexer.publish()
+            areas.mark({root: 3600.0, page: 3600.0})
+            lagging = await daemon.ask("PUT", "/main/products/tool/1.0/tool.bin", b"x")
+            areas.mark({root: 0.0})
+            due = await daemon.ask("PUT", "/main/products/tool/1.0/tool.bin", b"x")
+
+        assert (lagging.status, lagging.json["published"]) == (200, True)
+        assert (due.status, due.json["published"]) == (202, False)
 
 
 class TestTheSameBytes:

@@ -87,8 +87,12 @@ async def changed(call: Call, change: Change, body: Mapping[str, Json]) -> web.R
 def unsettled(house: House, artifact: Artifact) -> dict[Area, int]:
     """Return the generations under which an artifact that is live already will be listed; blocking.
 
-    The answer to an earlier upload of the same bytes may have timed out before its areas were published.
+    The answer to an earlier upload of the same bytes may have timed out before its areas were published. What may
+    lag is not waited for; only the ecosystem's root is, once it is due: the upload may have been its package's
+    first.
     """
-    wanted = FORMATS[artifact.ecosystem].areas(artifact, first_or_last=True)
-    marks = {area: house.catalog.areas.generation(area) for area in wanted}
-    return {area: gen for area, gen in marks.items() if gen}
+    areas = house.catalog.areas
+    delays = FORMATS[artifact.ecosystem].areas(artifact, first_or_last=False)
+    at_once = {area: areas.generation(area) for area, delay_s in delays.items() if delay_s == 0}
+    roots = {area: areas.due_generation(area) for area in delays if area.kind == "root"}
+    return {area: gen for area, gen in (roots | at_once).items() if gen}

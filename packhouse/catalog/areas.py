@@ -114,6 +114,16 @@ class Areas:
             ).scalar_one_or_none()
         return gen or 0
 
+    def due_generation(self, area: Area) -> int:
+        """Return the mark's generation if its time has come; 0 if the area is clean or may lag yet."""
+        with reading(self._engine) as connection:
+            gen = connection.execute(
+                select(schema.dirty.c.gen).where(
+                    _is(schema.dirty, area), schema.dirty.c.due_us <= self._now(connection)
+                )
+            ).scalar_one_or_none()
+        return gen or 0
+
     def printed(self, area: Area) -> dict[str, Printed]:
         """Return what is published of an area: path in the channel to what lies there (removed files too)."""
         table = schema.published
