@@ -2,7 +2,7 @@
 
 POST   /api/1/{channel}/{project}/{version}/yank     {"reason": "..."} as JSON or form; may be empty
 DELETE /api/1/{channel}/{project}/{version}/yank
-DELETE /{channel}/packages/{project}/{file}
+DELETE /{channel}/packages/{project}/{file}           also /packages/{project}/{file} in the default channel
 """
 
 from urllib.parse import parse_qsl
@@ -100,10 +100,9 @@ async def delete(call: Call) -> web.Response:
 ROUTES = (
     Route(method="POST", pattern=_YANK, action=Action.DELETE, handler=yank),
     Route(method="DELETE", pattern=_YANK, action=Action.DELETE, handler=unyank),
-    Route(
-        method="DELETE",
-        pattern="/{channel}/packages/{project}/{file}",
-        action=Action.DELETE,
-        handler=delete,
+    *(
+        Route(method="DELETE", pattern=pattern, action=Action.DELETE, handler=delete)
+        # the second is the alias under which the default channel's files are read
+        for pattern in ("/{channel}/packages/{project}/{file}", "/packages/{project}/{file}")
     ),
 )
