@@ -15,7 +15,7 @@ from functools import partial
 from indexer import state
 from indexer.publish import SERIAL, TRASH, Outcome, publish, settle
 from indexer.state import Failure
-from indexer.survey import Survey
+from indexer.survey import SITE, Survey
 from packhouse.errors import PackhouseError
 from packhouse.house import House
 from packhouse.intake.changes import tidy
@@ -67,6 +67,9 @@ class Reconciler:
         channels = house.catalog.channels.list()
         trash = areas.discarded(due=True)
         due = areas.due()
+        # A channel came or went; whatever this process wrote for it after its end is there by now.
+        if SITE in due:
+            _attempt("deleted channels could not be put aside", house.put_deleted_aside)
         done, failed, blocked, more = self._publish(due)
         if not more:
             self._settle([channel for channel in channels if channel.name not in blocked])
@@ -164,6 +167,7 @@ class Reconciler:
         self._next_check = now + min(_CHECK_AGAIN_S, self._house.settings.full_check_s)  # if it fails now
         self._settled.clear()
         sweep(self._house.data, self._house.locks)
+        self._house.remove_deleted()
         tidy(self._house)
         self._survey.superseded()
         self._survey.hotfixes()

@@ -1,7 +1,9 @@
 """One open data directory: settings, catalog, tree, locks and wake, as both programs and the command use them."""
 
 import os
+import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +16,14 @@ from packhouse.errors import NotAPackhouse
 from packhouse.model import Area, Channel
 from packhouse.names import ChannelName
 from packhouse.settings import Settings, load
-from packhouse.tree import Tree, channel_root
+from packhouse.tree import Tree, channel_root, fsio
 from packhouse.tree.fs import FsTree
 
 FOLDERS = ("public", "private", "restricted", "incoming", "inbox", "state", "state/locks", "state/conf")
 """What a data directory holds (DESIGN section 3); all on one file system, since uploads are linked into place."""
+
+_ASIDE = "incoming/gone."
+"""Where the files of deleted channels wait for their removal; nobody serves them there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +60,84 @@ class House:
         Raises:
             ChannelExists: it is there already.
         """
-        born = births(name)
-        awaited = self.catalog.channels.create(name, born=born, private=private, overwrite=overwrite)
+        with self.locks.hold(_channel_lock(name)):
+            if name in self.catalog.channels.deleted() and self.catalog.channels.find(name) is None:
+                self._put_aside(name)  # its deletion was interrupted; the new channel starts empty
+            awaited = self.catalog.channels.create(
+                name, born=births(name), private=private, overwrite=overwrite
+            )
         self.wake.poke("wake")
         return awaited
+
+    def delete_channel(self, name: ChannelName) -> Channel:
+        """Forget an empty channel and serve nothing of it any more; its burnt names stay burnt.
+
+        `remove_deleted` frees the room on the disk, and ends what a crash in here left half done.
+
+        Raises:
+            NotFound: there is no such channel.
+            Unprocessable: it still holds files.
+        """
+        with self.locks.hold(_channel_lock(name)):
+            gone = self.catalog.channels.delete(name)
+            self._put_aside(name)
+            self._remove_inbox(name)
+        self.wake.poke("wake")
+        return gone
+
+    def put_deleted_aside(self) -> None:
+        """Serve nothing of deleted channels: after an interrupted deletion, and pages that came after it."""
+        for name in self.catalog.channels.deleted():
+            # Held: a channel of that name is being made or deleted right now.
+            with self.locks.hold(_channel_lock(name), timeout_s=0) as held:
+                if held:
+                    again = self.catalog.channels.find(name)
+                    self._put_aside(name, keep=channel_root(again) if again else None)
+
+    def remove_deleted(self) -> int:
+        """Remove the files of deleted channels.
+
+        Returns:
+            How many files were removed.
+        """
+        self.put_deleted_aside()
+        count = 0
+        for stat in list(self.tree.scan("incoming")):
+            if stat.path.startswith(_ASIDE):
+                count += self.tree.remove(stat.path)
+        if count:
+            self.tree.flush()
+        return count
+
+    def _put_aside(self, name: str, *, keep: str | None = None) -> None:
+        """Move a deleted channel's folders out of what is served, except the folder `keep`.
+
+        One rename each, under the channel's lock: a new channel of the name never loses a file of its own.
+        """
+        moved = False
+        for root in (f"public/{name}", f"private/{name}"):
+            if root != keep:
+                with suppress(FileNotFoundError):
+                    self.tree.move(root, f"{_ASIDE}{uuid.uuid4().hex}")
+                    moved = True
+        if moved:
+            self.tree.flush()
+
+    def _remove_inbox(self, name: str) -> None:
+        with suppress(OSError):  # not there, or something was dropped there: its owner has to see to it
+            inbox = os.open(self.data / "inbox", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                fsio.rmdir(name, dir_fd=inbox)
+            finally:
+                os.close(inbox)
 
     def close(self) -> None:
         """Close the catalog."""
         self.catalog.close()
+
+
+def _channel_lock(name: str) -> str:
+    return f"channel:{name}"
 
 
 def births(channel: str) -> list[Area]:

@@ -11,10 +11,13 @@ from pypi_support import make_wheel
 
 from packhouse import webserver
 from packhouse.__main__ import cli, main
+from packhouse.cli import channels
 from packhouse.cli.output import files, moment, reason_of, size, table
+from packhouse.errors import Unavailable
 from packhouse.house import initialise, open_house
 from packhouse.model import Action
 from packhouse.names import parse_channel
+from packhouse.tree import When
 
 KEY = re.compile(r"pkh-[0-9A-Za-z]{42}\n")
 
@@ -155,6 +158,46 @@ def test_an_empty_channel_can_be_deleted(run, data):
     assert not (data / "inbox" / "team").exists()
     assert "team" not in (data / "public" / "index.html").read_text()
     assert run("channel", "delete", "team").code == 1
+
+
+def test_a_deleted_channel_is_not_served_even_if_nothing_publishes_its_end(run, data, monkeypatch):
+    """The wait for the indexer comes after the files left what is served."""
+
+    def in_vain(house, *_args):
+        assert not (data / "public" / "team").exists()
+        raise Unavailable("the indexer did not publish it")
+
+    run("channel", "create", "team")
+    assert (data / "public" / "team").is_dir()
+    with monkeypatch.context() as patch:
+        patch.setattr(channels, "published", in_vain)
+        assert run("channel", "delete", "team").code == 3
+    assert list((data / "incoming").glob("gone.*"))
+
+    assert run("channel", "create", "other").code == 0
+    assert not (data / "public" / "team").exists()
+    assert not list((data / "incoming").iterdir())
+
+
+def test_a_channel_made_anew_while_the_old_one_is_deleted_keeps_its_files(run, data, monkeypatch):
+    """The deletion waits for the indexer outside every lock; what it removes after that is its own."""
+    real = channels.published
+
+    def meanwhile(house, *args):
+        house.create_channel(parse_channel("team"))
+        house.tree.put("public/team/products/tool/1.0/tool.bin", b"new", when=When.ABSENT)
+        real(house, *args)
+
+    run("channel", "create", "team", "--private")
+    old = data / "private" / "team"
+    assert old.is_dir()
+    monkeypatch.setattr(channels, "published", meanwhile)
+
+    assert run("channel", "delete", "team").code == 0
+    assert not old.exists()
+    assert (data / "public/team/products/tool/1.0/tool.bin").read_bytes() == b"new"
+    assert (data / "public/team/simple/index.html").is_file()
+    assert not list((data / "incoming").iterdir())
 
 
 # --- keys ---------------------------------------------------------------------------------------------------

@@ -4,16 +4,19 @@ import dataclasses
 import itertools
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from indexer_support import Crash, World
 
+from indexer import publish as publish_module
 from indexer import state, watch
 from indexer.check import check
 from indexer.survey import Survey, areas_of
 from packhouse.errors import Busy, Unavailable
 from packhouse.model import Area
 from packhouse.names import ChannelName
+from packhouse.tree import When
 
 
 @pytest.fixture
@@ -394,3 +397,77 @@ def test_a_part_of_the_round_that_fails_keeps_no_other_from_its_work(world, monk
 
     assert "public/main/packages/one/one-1.0-py3-none-any.whl" not in world.files()
     assert check(world.house).findings == ()
+
+
+@pytest.fixture
+def team(tmp_path):
+    """A world with a second channel, of which a deleted file is still served for its grace."""
+    made = World(tmp_path, "main", "team")
+    made.product(channel="team", body=b"secret")
+    made.settle()
+    made.delete("products/tool/1.0/tool.bin", channel="team")
+    made.settle()
+    yield made
+    made.close()
+
+
+def test_a_deletion_that_was_interrupted_is_ended_by_the_next_round(team):
+    """The row is gone, the files are not: nothing else would ever take them away. Other folders are nobody's."""
+    team.house.tree.put("public/team-notes/page.html", b"an operator's", when=When.ABSENT)
+    site = {path: body for path, body in team.files().items() if not path.startswith("public/team/")}
+    team.house.catalog.channels.delete("team")
+
+    team.settle()
+    assert not (team.house.data / "public/team").exists()
+
+    team.monotonic += team.house.settings.full_check_s
+    team.settle()
+    assert not list((team.house.data / "incoming").iterdir())
+    assert team.files().keys() == site.keys()
+    assert team.files()["public/team-notes/page.html"] == b"an operator's"
+
+
+def test_pages_written_for_a_channel_that_ended_meanwhile_go_in_the_next_round(team, monkeypatch):
+    """A publication that read the channel's row before the deletion makes its folder once more."""
+    real = publish_module.render
+
+    def render(house, area, channel):
+        found = real(house, area, channel)
+        if area.channel == "team" and house.catalog.channels.find("team"):
+            house.delete_channel(ChannelName("team"))
+        return found
+
+    (team.house.data / "public/team/simple/index.html").unlink()
+    monkeypatch.setattr(publish_module, "render", render)
+    publish_module.publish(team.house, Area("team", "pypi", "root"))
+    assert [path for path in team.files() if path.startswith("public/team/")]
+
+    team.settle()
+    assert not (team.house.data / "public/team").exists()
+    assert check(team.house).findings == ()
+
+
+def test_a_channel_made_after_an_interrupted_deletion_starts_empty(team):
+    """Also when it is private now: what lies at its public place is not its own."""
+    team.house.catalog.channels.delete("team")
+    team.house.create_channel(ChannelName("team"), private=True)
+    assert not (team.house.data / "public/team").exists()
+    team.settle()
+
+    team.house.tree.put("public/team/stray", b"late", when=When.ABSENT)
+    team.reconciler = team.fresh()
+    team.settle()
+
+    assert "private/team/simple/index.html" in team.files("private")
+    assert not (team.house.data / "public/team").exists()
+    assert not list((team.house.data / "incoming").iterdir())
+
+
+def test_the_check_does_not_wait_for_a_channel_that_is_being_made_or_deleted(team):
+    """It has its lock, and may be between its files and its row."""
+    team.house.catalog.channels.delete("team")
+    with ThreadPoolExecutor(1) as other:
+        with team.house.locks.hold("channel:team"):
+            assert other.submit(team.house.remove_deleted).result() == 0
+        assert (team.house.data / "public/team").is_dir()
+        assert other.submit(team.house.remove_deleted).result() > 0

@@ -1,19 +1,21 @@
 """Channels and their settings."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 
 from packhouse.catalog import schema
 from packhouse.catalog.areas import mark
-from packhouse.catalog.clock import Clock
+from packhouse.catalog.clock import Clock, next_value
 from packhouse.catalog.engine import reading, writing
 from packhouse.errors import ChannelExists, NotFound, Unprocessable
 from packhouse.model import Area, Channel
 from packhouse.names import ChannelName
 
 _SITE = Area("", "", "site")
+_DELETED = "deleted:"
+"""Before a name in the counters: how often a channel of that name was deleted."""
 
 
 class Channels:
@@ -42,6 +44,8 @@ class Channels:
         with writing(self._engine) as connection:
             if _row(connection, name) is not None:
                 raise ChannelExists(name)
+            # An indexer that was in the middle of an earlier channel of this name may have noted pages since.
+            _forget(connection, name)
             # Burnt names and events of an earlier channel of this name stay: the serial goes on counting.
             serial = connection.execute(
                 select(schema.counters.c.value).where(schema.counters.c.name == f"serial:{name}")
@@ -105,11 +109,27 @@ class Channels:
             if held is not None:
                 raise Unprocessable(f"channel {name} still holds files ({held}, ...): delete them first")
             # The artifact rows are tombstones and refer to the channel by name; only the channel goes.
-            for table in (schema.dirty, schema.areas, schema.published, schema.trash, schema.packages):
-                connection.execute(delete(table).where(table.c.channel == name))
+            _forget(connection, name)
             connection.execute(delete(schema.channels).where(schema.channels.c.name == name))
+            next_value(connection, f"{_DELETED}{name}")
             mark(connection, {_SITE: 0.0}, self._clock())
         return _channel(row)
+
+    def deleted(self) -> Sequence[str]:
+        """Return the names of which a channel was ever deleted, by name; one may be there again."""
+        counter = schema.counters.c.name
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(counter).where(counter.startswith(_DELETED))).scalars().all()
+        return tuple(sorted(row.removeprefix(_DELETED) for row in rows))
+
+
+def _forget(connection: Connection, name: str) -> None:
+    for table in (schema.dirty, schema.areas, schema.trash, schema.packages):
+        connection.execute(delete(table).where(table.c.channel == name))
+    # The mtimes stay: a channel of the same name starts later than this one ended, or nginx's ETag (seconds and
+    # size) would come again for other content.
+    published = schema.published
+    connection.execute(update(published).where(published.c.channel == name).values(sha256=None))
 
 
 def _row(connection: Connection, name: str) -> Row[Any] | None:

@@ -1,7 +1,5 @@
 """`packhouse channel`: make, list, change and delete channels."""
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -13,9 +11,8 @@ from packhouse.cli.output import moment, say, table, yes
 from packhouse.cli.publishing import published
 from packhouse.errors import ChannelExists
 from packhouse.house import House, initialise
-from packhouse.model import Area, Channel
+from packhouse.model import Area
 from packhouse.names import parse_channel
-from packhouse.tree import channel_root, fsio
 
 _SITE = Area("", "", "site")
 
@@ -90,28 +87,14 @@ def set_(name: str, overwrite: bool, data: Path) -> None:
 def delete(name: str, data: Path) -> None:
     """Delete the channel NAME, which must hold no files any more; names deleted in it stay retired."""
     with opened(data) as house:
-        gone = house.catalog.channels.delete(parse_channel(name))
-        house.wake.poke("wake")
-        # An indexer may be in the middle of the channel's pages: when it has published the list of channels
-        # without it, it is not any more.
-        published(house, {_SITE: house.catalog.areas.generation(_SITE)}, None)
-        _remove_files(house, gone)
+        gone = house.delete_channel(parse_channel(name))
         webserver.update_overwrite(house.data, _overwritable(house))
+        # An indexer may be in the middle of the channel's pages: when it has published the list of channels
+        # without it, it is not any more. What it wrote meanwhile goes with the rest.
+        published(house, {_SITE: house.catalog.areas.generation(_SITE)}, None)
+        house.remove_deleted()
     say(f"channel {gone.name} is deleted")
 
 
 def _overwritable(house: House) -> list[str]:
     return [item.name for item in house.catalog.channels.list() if item.overwrite]
-
-
-def _remove_files(house: House, channel: Channel) -> None:
-    """Remove the published files of a channel that the catalog has forgotten, and its inbox if that is empty."""
-    for stat in list(house.tree.scan(channel_root(channel))):
-        house.tree.remove(stat.path)
-    house.tree.flush()
-    inbox = os.open(house.data / "inbox", os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with suppress(OSError):  # something was dropped there: its owner has to see to it
-            fsio.rmdir(channel.name, dir_fd=inbox)
-    finally:
-        os.close(inbox)
