@@ -25,7 +25,7 @@ from packhouse.ecosystems.conda.pages import SubdirMemo, render_subdir
 from packhouse.ecosystems.conda.patch import REVOKED
 from packhouse.ecosystems.conda.splice import SPACES, compress_piece, spliced
 from packhouse.ecosystems.conda.splice import splice as join
-from packhouse.errors import BadName
+from packhouse.errors import BadName, Busy
 from packhouse.model import Area, Claim, Ecosystem
 
 INDEX = Area("main", "conda", "index", "noarch")
@@ -368,6 +368,33 @@ def test_a_deletion_during_a_rendering_is_never_lost(question):
     assert records.path not in records.rows
     assert render(records, fmt=fmt) == render(records)
     assert shard_of(render(records, fmt=fmt), "tiny")["removed"] == ["tiny-2.0-0.conda"]
+
+
+class Failing(FakeRecords):
+    """The catalog is away when the rows of one package are asked for."""
+
+    package = None
+
+    def live(self, ecosystem, *, directory=None, package=None):
+        if package is not None and package == self.package:
+            raise Busy("the catalog is locked")
+        return super().live(ecosystem, directory=directory, package=package)
+
+
+def test_a_rendering_that_failed_halfway_leaves_no_trace():
+    """The packages it had added already are at their place in the next one."""
+    records, fmt = Failing(), CondaFormat()
+    add(records, "mmm")
+    add(records, "zzz")
+    render(records, fmt=fmt)
+    add(records, "aaa")
+    add(records, "zzz", "2.0")
+    records.package = "zzz"
+    with pytest.raises(Busy):
+        render(records, fmt=fmt)
+    records.package = None
+
+    assert render(records, fmt=fmt) == render(records)
 
 
 def test_memos_are_bounded(monkeypatch):

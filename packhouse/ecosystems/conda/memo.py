@@ -59,14 +59,18 @@ class Memo(Generic[T]):
             self._forget(salt)
             changed = records.changed(Ecosystem.CONDA, directory=directory, since=0)
         known = len(self.values)
-        for name, rows in _rows(records, changed, directory):
-            if rows:
-                self.values[name], self.marks[name] = build(name, rows), _mark(rows)
-            elif self.values.pop(name, None) is not None:
-                del self.marks[name]
-                known -= 1
-        if len(self.values) != known:
-            self.values = dict(sorted(self.values.items()))
+        try:
+            for name, rows in _rows(records, changed, directory):
+                if rows:
+                    self.values[name], self.marks[name] = build(name, rows), _mark(rows)
+                elif self.values.pop(name, None) is not None:
+                    del self.marks[name]
+                    known -= 1
+        finally:
+            # Also where a row could not be read: what was added so far is known to the next refresh, which has no
+            # reason to sort again.
+            if len(self.values) != known:
+                self.values = dict(sorted(self.values.items()))
         self.serial = max([self.serial, *changed.values()])
         return self.values
 
