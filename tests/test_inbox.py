@@ -1,5 +1,7 @@
 """The inbox: what is dropped is verified and published like an upload."""
 
+import dataclasses
+import errno
 import itertools
 import os
 import threading
@@ -192,6 +194,47 @@ def test_when_the_store_is_away_a_file_waits(world, dropper, monkeypatch):
     assert [drop.reason for drop in dropper.later()] == [""]
 
 
+def test_when_the_disk_is_full_a_good_file_waits(world, dropper):
+    """It is taken in as soon as there is room."""
+    name, body = make_wheel("one", "1.0")
+    path = dropper.drop(f"main/{name}", body)
+    settings = dataclasses.replace(world.house.settings, min_free_bytes=1 << 60)
+    full = Inbox(dataclasses.replace(world.house, settings=settings), Direct(), monotonic=lambda: dropper.now)
+    full.scan()
+    for _ in range(2):
+        dropper.now += 2.5
+        assert full.scan() == []
+
+    assert path.exists()
+    assert dropper.refused() == {}
+    assert [drop.reason for drop in dropper.later()] == [""]
+
+
+@pytest.mark.parametrize("call", ["mkdir", "create", "write", "replace"])
+def test_a_bad_file_waits_where_its_reason_finds_no_room(dropper, monkeypatch, call):
+    """Later it is moved aside like any other, and its reason with it."""
+    path = dropper.drop("main/readme.txt", b"")
+
+    def full(*_args, **_more):
+        raise OSError(errno.ENOSPC, "no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fsio, call, full)
+        if call == "mkdir":  # every channel's folder is there already
+            patch.setattr(Inbox, "_make_folders", lambda _: None)
+        assert dropper.later() == []
+    assert path.exists()
+    assert not any(text.endswith(".txt") for text in names_of(dropper.root / ".refused"))
+
+    (drop,) = dropper.later()
+    assert "not a valid package file name" in drop.reason
+    assert names_of(dropper.root / ".refused/main") == ["readme.txt", "readme.txt.reason"]
+
+
+def names_of(folder):
+    return sorted(path.name for path in folder.rglob("*"))
+
+
 def test_a_file_that_cannot_be_taken_away_is_not_taken_in_again_and_again(dropper, monkeypatch):
     """It stays until it changes."""
     dropper.drop("main/products/tool/1.0/tool.bin", b"bits")
@@ -206,6 +249,21 @@ def test_a_file_that_cannot_be_taken_away_is_not_taken_in_again_and_again(droppe
     assert len(dropper.later()) == 1
 
     assert dropper.later() == []
+
+
+def test_a_bad_file_that_cannot_be_moved_aside_is_left_until_it_changes(dropper, monkeypatch, caplog):
+    """Trying again would not help: an operator must look."""
+    path = dropper.drop("main/readme.txt", b"")
+
+    def refuse(*_args, **_more):
+        raise PermissionError(errno.EACCES, "not permitted")
+
+    monkeypatch.setattr(fsio, "replace", refuse)
+    assert len(dropper.later()) == 1
+    assert "not permitted" in caplog.text
+
+    assert dropper.later() == []
+    assert path.exists()
 
 
 def test_it_runs_until_it_is_stopped(world, dropper):

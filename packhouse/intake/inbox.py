@@ -21,7 +21,15 @@ from dataclasses import dataclass
 
 from packhouse.coordination.wake import watch
 from packhouse.ecosystems.registry import format_of
-from packhouse.errors import BadArchive, BadName, Malformed, NotFound, PackhouseError, Unavailable
+from packhouse.errors import (
+    BadArchive,
+    BadName,
+    Malformed,
+    NotFound,
+    PackhouseError,
+    StorageFull,
+    Unavailable,
+)
 from packhouse.house import House
 from packhouse.intake.receive import Inspector, Intake
 from packhouse.model import Claim, Ecosystem, Principal
@@ -122,11 +130,15 @@ class Inbox:
             self._receive(parts, info)
         except (_Moving, FileNotFoundError):
             return None
-        except Unavailable as error:  # the disk, the catalog: nothing is wrong with the file
+        except (Unavailable, StorageFull) as error:  # the disk, the catalog: nothing is wrong with the file
             log.error("inbox/%s: waits: %s", path, error)  # noqa: TRY400 - the sentence explains itself
             return None
         except PackhouseError as error:
-            self._refuse(parts, info, str(error))
+            try:
+                self._refuse(parts, info, str(error))
+            except StorageFull as full:
+                log.error("inbox/%s: waits: %s", path, full)  # noqa: TRY400 - the sentence explains itself
+                return None
             return Drop(path, str(error))
         self._remove(parts, info)
         return Drop(path)
@@ -165,13 +177,21 @@ class Inbox:
         except FileNotFoundError:
             return
         except OSError as error:
-            self._leave(parts, info, error)
+            self._leave(parts, info, error.strerror or str(error))
 
     def _refuse(self, parts: tuple[str, ...], info: os.stat_result, reason: str) -> None:
-        """Move a refused file aside, with its reason beside it."""
+        """Move a refused file aside, with its reason beside it.
+
+        Raises:
+            StorageFull: no room for the reason; the file is where it was.
+        """
         name = parts[-1]
         try:
-            with self._open(parts[:-1]) as source, self._open((REFUSED, *parts[:-1]), make=True) as target:
+            with (
+                fsio.answering(f"inbox/{'/'.join(parts)}"),
+                self._open(parts[:-1]) as source,
+                self._open((REFUSED, *parts[:-1]), make=True) as target,
+            ):
                 written = f".{name[:200]}.reason"
                 with suppress(FileNotFoundError):
                     fsio.unlink(written, dir_fd=target)
@@ -181,15 +201,16 @@ class Inbox:
                     fsio.chmod(fd, fsio.FILE_MODE)
                 finally:
                     os.close(fd)
-                fsio.replace(name, name, source_dir=source, target_dir=target)
+                # The reason first: a file that lies there without one would never get it.
                 fsio.replace(written, f"{name[:240]}.reason", source_dir=target, target_dir=target)
-        except OSError as error:
-            self._leave(parts, info, error)
+                fsio.replace(name, name, source_dir=source, target_dir=target)
+        except Unavailable as error:
+            self._leave(parts, info, str(error))
 
-    def _leave(self, parts: tuple[str, ...], info: os.stat_result, error: OSError) -> None:
+    def _leave(self, parts: tuple[str, ...], info: os.stat_result, why: str) -> None:
         path = "/".join(parts)
         self._left[path] = _identity(info)
-        log.error("inbox/%s: cannot be taken away (%s); it stays until it changes", path, error.strerror)
+        log.error("inbox/%s: cannot be taken away (%s); it stays until it changes", path, why)
 
     @contextmanager
     def _open(self, parts: tuple[str, ...], *, make: bool = False) -> Iterator[int]:
