@@ -14,7 +14,7 @@ from packhouse.coordination.wake import FileWake
 from packhouse.ecosystems.registry import FORMATS
 from packhouse.errors import NotAPackhouse
 from packhouse.model import Area, Channel
-from packhouse.names import ChannelName
+from packhouse.names import RESERVED_CHANNELS, ChannelName
 from packhouse.settings import Settings, load
 from packhouse.tree import Tree, channel_root, fsio
 from packhouse.tree.fs import FsTree
@@ -162,7 +162,8 @@ def open_house(data: Path) -> House:
 
     Raises:
         NotAPackhouse: it is none, or belongs to somebody else (files written as another user would be
-            unreadable for the programs).
+            unreadable for the programs), or its catalog is gone: a new one would forget which names are taken
+            and which are burnt, and the indexer would write empty indexes over the full ones.
         BadSettings: its settings file is wrong.
     """
     data = data.absolute()
@@ -177,6 +178,7 @@ def open_house(data: Path) -> House:
             "run it as the owner, or its files would become unreadable for the server"
         )
     settings = load(data)
+    _refuse_without_catalog(settings)
     return House(
         settings=settings,
         catalog=Catalog(settings.database),
@@ -184,3 +186,22 @@ def open_house(data: Path) -> House:
         locks=FileLocks(data),
         wake=FileWake(data),
     )
+
+
+def _refuse_without_catalog(settings: Settings) -> None:
+    database = settings.database
+    if database.is_file() and database.stat().st_size > 0:
+        return
+    # Every channel has its own page from its birth; a fresh data directory has none.
+    held = sorted(
+        page.parent.name
+        for root in ("public", "private")
+        for page in settings.data.glob(f"{root}/*/index.html")
+    )
+    held = [name for name in held if name not in RESERVED_CHANNELS]
+    if held:
+        raise NotAPackhouse(
+            f"the catalog {database} is gone, but {settings.data} holds channels ({', '.join(held[:3])}): "
+            "restore state/catalog.sqlite from a backup, then run `indexer check`; to start anew with the files "
+            "alone, move the channels away and take them in with `packhouse import`"
+        )

@@ -59,6 +59,14 @@ class TestDelete:
 
         assert (await daemon.ask("DELETE", f"/main/packages/Tiny_Thing/{filename}")).status == 200
 
+    async def test_a_wheel_of_the_default_channel_by_its_alias(self, daemon):
+        """Where a file is read, there it is deleted."""
+        filename, body = make_wheel("tiny", "1.0")
+        await upload(daemon, filename, body)
+
+        assert (await daemon.ask("DELETE", f"/packages/tiny/{filename}")).status == 200
+        assert daemon.house.catalog.artifacts.burnt("main", f"packages/tiny/{filename}")
+
     async def test_a_product(self, daemon):
         path = "/main/products/tool/1.0/t.bin"
         assert (await daemon.ask("PUT", path, b"x")).status == 201
