@@ -1,7 +1,6 @@
 """The `indexer` command: watch, reindex, check."""
 
 import logging
-import os
 import signal
 import sys
 import threading
@@ -17,19 +16,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from indexer import reindex as reindexing
 from indexer import watch as watching
 from indexer.check import check as run_check
-from packhouse.errors import Busy, NotAPackhouse, PackhouseError
+from packhouse.cli.options import data_option
+from packhouse.errors import Busy, PackhouseError
 from packhouse.house import House, open_house
 from packhouse.intake.inbox import Inbox
 from packhouse.intake.pool import InspectionPool
 
 log = logging.getLogger("indexer")
-
-_data = click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    help="The data directory (or PACKHOUSE_DATA).",
-    metavar="DATA",
-)
 
 
 @click.group()
@@ -50,8 +43,8 @@ def cli(context: click.Context, verbose: bool) -> None:
 
 
 @cli.command()
-@_data
-def watch(data: Path | None) -> None:
+@data_option
+def watch(data: Path) -> None:
     """Publish whatever changes, until stopped."""
     with _house(data) as house, house.locks.exclusive("indexer", timeout_s=1.0) as mine:
         if not mine:
@@ -79,10 +72,10 @@ def watch(data: Path | None) -> None:
 
 
 @cli.command()
-@_data
+@data_option
 @click.argument("channel", required=False)
 @click.argument("subdir", required=False)
-def reindex(data: Path | None, channel: str | None, subdir: str | None) -> None:
+def reindex(data: Path, channel: str | None, subdir: str | None) -> None:
     """Publish CHANNEL (or SUBDIR of it: a subdir, project or product) again; say what changed."""
     console = Console(stderr=True)
     with _house(data) as house, _bar(console, "indexing") as progress:
@@ -92,9 +85,9 @@ def reindex(data: Path | None, channel: str | None, subdir: str | None) -> None:
 
 
 @cli.command()
-@_data
+@data_option
 @click.argument("channel", required=False)
-def check(data: Path | None, channel: str | None) -> None:
+def check(data: Path, channel: str | None) -> None:
     """Read every served file by independent means, and compare with a rebuild; exit 1 on any difference."""
     console = Console(stderr=True)
     with _house(data) as house, _bar(console, "checking") as progress:
@@ -107,12 +100,8 @@ def check(data: Path | None, channel: str | None) -> None:
 
 
 @contextmanager
-def _house(data: Path | None) -> Iterator[House]:
-    # An empty variable is unset.
-    where = data or (Path(text) if (text := os.environ.get("PACKHOUSE_DATA", "")) else None)
-    if where is None:
-        raise NotAPackhouse("no data directory is named: give --data DATA or set PACKHOUSE_DATA")
-    house = open_house(where)
+def _house(data: Path) -> Iterator[House]:
+    house = open_house(data)
     try:
         yield house
     finally:

@@ -1,8 +1,8 @@
 """One frozen `Settings` from one TOML file and `PACKHOUSE_*` environment variables.
 
 The file is `<data>/packhouse.toml`; every key may also be set as `PACKHOUSE_<KEY>` (upper case), which wins.
-An empty variable is unset. `docs/settings.md` is generated from the descriptions below, so a key without
-one cannot exist.
+An empty variable is unset. The table in `docs/operator.md` is generated from the descriptions below,
+so a key without one cannot exist.
 """
 
 import os

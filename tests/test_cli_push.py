@@ -126,6 +126,10 @@ def test_reindex_asks_the_server_or_works_on_the_data(server, run):
     assert run("reindex", "main", "noarch").out == "indexed  main/noarch\n"
     assert run("reindex", "main", "nonsense").code == 1
     assert run("reindex").code == 2
+    for words in (["nochannel"], ["nochannel", "noarch"]):
+        ran = run("reindex", *words)
+        assert ran.code == 1
+        assert "there is no channel nochannel" in ran.out
     assert "main: nothing to change" in run("reindex", "--data", server.data).out
     assert run("reindex", "nowhere", "--data", server.data).code == 1
 

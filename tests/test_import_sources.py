@@ -2,22 +2,28 @@
 
 import hashlib
 import json
+import shutil
 
 import pytest
+import urllib3
 from conda_support import make_conda
+from house_support import Direct, new_house, take_in
 from pypi_support import make_sdist, make_wheel
 from test_client_connection import answering
 
+from indexer import reindex as reindexing
 from packhouse.client import Unreachable
 from packhouse.errors import Malformed, NotFound, Unprocessable
 from packhouse.house import initialise, open_house
-from packhouse.importing import simple
+from packhouse.importing import remote, simple
 from packhouse.importing.adopt import Adoption, Fate
-from packhouse.importing.folders import Bandersnatch, CondaChannel, Folder, detect
+from packhouse.importing.folders import CondaChannel, Folder, Mirror, detect
 from packhouse.importing.items import told_digests, told_time
+from packhouse.importing.products import Products
 from packhouse.importing.remote import SimpleIndex
 from packhouse.intake.pool import InspectionPool
-from packhouse.intake.receive import Intake
+from packhouse.intake.receive import History, Intake
+from packhouse.model import Ecosystem
 from packhouse.names import parse_channel
 
 WHEN_US = 1_600_000_000_000_000
@@ -294,7 +300,7 @@ def mirror(web, page=None):
 def test_a_bandersnatch_mirror_keeps_times_and_yanks(house, pool, tmp_path, below):
     name = mirror(tmp_path / "src" / below)
     source = detect(tmp_path / "src")
-    assert isinstance(source, Bandersnatch)
+    assert isinstance(source, Mirror)
     assert source.total == 1
     adopt(house, pool, source)
 
@@ -344,6 +350,119 @@ def test_a_time_in_the_future_becomes_now(house, pool, tmp_path):
     adopt(house, pool, detect(tmp_path / "src"))
 
     assert live(house, f"packages/apple/{name}").uploaded_us <= house.catalog.clock()
+
+
+# --- a copied channel of a Packhouse ------------------------------------------------------------------------
+
+
+def copied_channel(root, folder):
+    """Publish one package of each kind in another Packhouse, with its real indexer; copy what it serves."""
+    other = new_house(folder)
+    intake = Intake(other, Direct())
+    kinds = {
+        "linux-64/plum-3.0-0.conda": (make_conda(name="plum", version="3.0", subdir="linux-64"), {}),
+        "packages/apple/apple-1.0-py3-none-any.whl": (make_wheel(name="apple"), {}),
+        "products/Tool/1.0/tool+x.bin": (
+            ("tool+x.bin", b"tool"),
+            {"ecosystem": Ecosystem.GENERIC, "directory": "products/Tool/1.0"},
+        ),
+    }
+    for path, ((name, body), said) in kinds.items():
+        claim = {"ecosystem": Ecosystem.CONDA if name.endswith(".conda") else Ecosystem.PYPI, **said}
+        take_in(intake, name, body, history=History(uploaded_us=WHEN_US, imported=False), **claim)
+        assert other.catalog.artifacts.live("main", path) is not None
+    reindexing.reindex(other)
+    other.close()
+    shutil.copytree(other.data / "public" / "main", root)
+    return list(kinds)
+
+
+def test_a_copied_channel_comes_in_whole(house, pool, tmp_path):
+    """A folder with `simple/` and `packages/` may have conda packages and products beside them."""
+    paths = copied_channel(tmp_path / "copy", tmp_path / "other")
+    source = detect(tmp_path / "copy")
+    assert source.title == "a conda channel, a Python mirror and build products"
+    assert source.total == 3
+    report, results = adopt(house, pool, source)
+
+    assert report.files == {Fate.IMPORTED: 3}
+    assert {result.item.where for result in results.values()} == set(paths)
+    for path in paths:
+        artifact = live(house, path)
+        assert (artifact.uploaded_us, artifact.imported) == (WHEN_US, False)
+    assert adopt(house, pool, detect(tmp_path / "copy"))[0].files == {Fate.SKIPPED: 3}
+
+
+def test_a_copied_channel_without_products_keeps_its_hotfixes(house, pool, tmp_path):
+    conda_channel(tmp_path / "src")
+    mirror(tmp_path / "src")
+    source = detect(tmp_path / "src")
+    report, _ = adopt(house, pool, source)
+
+    assert source.title == "a conda channel and a Python mirror"
+    assert report.files == {Fate.IMPORTED: 3, Fate.REFUSED: 1}
+    assert report.hotfixes == ["linux-64/patch_instructions.json"]
+
+
+def products(root, versions):
+    put(root / "products", ("index.json", b"{}"))
+    put(root / "products" / "tool" / "1.0", ("tool.bin", b"tool"), (".hidden", b""))
+    put(root / "products" / "tool", ("index.json", json.dumps({"versions": versions}).encode()))
+    return root
+
+
+def test_products_are_held_to_their_listing(house, pool, tmp_path):
+    listed = [
+        {"url": "../tool/1.0/tool.bin", "sha256": "0" * 64, "size": True},
+        {"url": "../tool/1.0/gone.bin"},
+        {"url": "../../../secret/x"},
+        {"url": "elsewhere"},
+    ]
+    source = detect(products(tmp_path / "src", {"1.0": listed}))
+    assert isinstance(source, Products)
+    assert source.hotfixes() == {}
+    report, results = adopt(house, pool, source)
+
+    assert report.files == {Fate.REFUSED: 2}
+    assert "sha256 is" in results["tool.bin"].notes[0]
+    assert "No such file" in results["gone.bin"].notes[0]
+    assert results["gone.bin"].item.where == "products/tool/1.0/gone.bin"
+
+
+def test_a_product_that_no_listing_names_is_undated(house, pool, tmp_path):
+    report, _ = adopt(house, pool, detect(products(tmp_path / "src", {})))
+
+    assert (report.files, report.undated) == ({Fate.IMPORTED: 1}, 1)
+    assert live(house, "products/tool/1.0/tool.bin").imported
+
+
+@pytest.mark.parametrize("versions", [[], {"1.0": [{}]}, {"1.0": 5}, {"1.0": [{"url": 5}]}])
+def test_a_listing_of_another_kind_is_said(tmp_path, versions):
+    with pytest.raises(Unprocessable, match=r"tool/index\.json is no listing of a product"):
+        detect(products(tmp_path / "src", versions))
+
+
+def test_a_folder_that_is_just_named_products_is_a_folder(tmp_path):
+    put(tmp_path / "products" / "apple" / "1.0", make_wheel(name="apple"))
+    assert isinstance(detect(tmp_path), Folder)
+
+
+@pytest.mark.parametrize("page", [None, False])
+def test_what_a_mirror_lacks_is_named_by_its_path(house, pool, tmp_path, page):
+    name = mirror(tmp_path / "src" / "web", page=page)
+    (tmp_path / "src" / "web" / "packages" / "aa" / "bb" / name).unlink()
+    _, results = adopt(house, pool, detect(tmp_path / "src"))
+
+    assert results[name].item.where == f"packages/aa/bb/{name}"
+    assert "No such file" in results[name].notes[0]
+
+
+def test_a_mirrors_page_that_is_none_is_named_by_its_path(tmp_path):
+    mirror(tmp_path / "src" / "web", {"no": "files"})
+    with pytest.raises(simple.NoSimpleIndex) as caught:
+        detect(tmp_path / "src")
+    assert str(tmp_path / "src/web/simple/apple/index.v1_json") in str(caught.value)
+    assert "http" not in str(caught.value)
 
 
 # --- another index ------------------------------------------------------------------------------------------
@@ -402,6 +521,43 @@ def test_an_index_that_does_not_answer_stops_the_import(house, pool):
         adopt(house, pool, SimpleIndex(f"{url}/simple/"))
     with pytest.raises(Malformed):
         SimpleIndex("https:///simple/")
+
+
+def test_an_index_that_is_not_there_is_said_in_words(house, pool, monkeypatch):
+    monkeypatch.setattr(remote, "_RETRIES", urllib3.Retry(total=1, backoff_factor=0))
+    with answering((200, {}, b"")) as (url, _):
+        pass
+    with pytest.raises(Unreachable) as caught:
+        adopt(house, pool, SimpleIndex(f"{url}/simple/"))
+    assert str(caught.value) == f"{url}/simple/ does not answer: Connection refused; is it running there?"
+
+
+def test_an_index_that_stays_busy_is_said_in_words(house, pool, monkeypatch):
+    monkeypatch.setattr(remote, "_RETRIES", urllib3.Retry(total=1, backoff_factor=0, status_forcelist=(503,)))
+    with (
+        answering((503, {}, b"")) as (url, _),
+        pytest.raises(Unreachable, match="does not answer: too many 503 error responses;"),
+    ):
+        adopt(house, pool, SimpleIndex(f"{url}/simple/"))
+
+
+@pytest.mark.parametrize("path", ["page", "file"])
+def test_a_body_that_breaks_off_is_said_in_words(house, pool, path):
+    name, body = make_wheel(name="apple")
+    html = {"Content-Type": "text/html"}
+    page = f'<a href="/f/{name}">{name}</a>'.encode()
+    short = {**html, "Content-Length": "9999999", "Connection": "close"}
+    answers = [(200, html, b'<a href="/simple/apple/">a</a>'), (200, html, page)]
+    answers = [(200, short, page)] if path == "page" else [*answers, (200, short, body)]
+    with answering(*answers) as (url, _):
+        source = SimpleIndex(f"{url}/simple/")
+        if path == "page":
+            with pytest.raises(Unreachable, match="/simple/ broke off: "):
+                adopt(house, pool, source)
+        else:
+            _, results = adopt(house, pool, source)
+            assert f"/f/{name} broke off: " in results[name].notes[0]
+            assert "ProtocolError" not in results[name].notes[0]
 
 
 def test_links_start_where_an_index_sent_us(house, pool):

@@ -15,7 +15,8 @@ from indexer_support import World
 from indexer import __main__ as command
 from indexer import state, watch
 from indexer.check import check
-from indexer.reindex import reindex
+from indexer.reindex import reindex, restore_sidecars
+from packhouse.cli.options import DEFAULT_DATA
 from packhouse.errors import NotFound, Unavailable
 from packhouse.names import ChannelName
 
@@ -77,6 +78,45 @@ def test_a_flipped_byte_is_found_although_size_and_time_are_the_same(world):
     reindex(world.house)
 
     assert world.files() == files
+
+
+def test_a_sidecar_of_a_file_that_was_deleted_meanwhile_does_not_come_back(world, monkeypatch):
+    """The rows are read once; by the time it comes to a file, that may be gone with all its files."""
+    world.wheel("three", "1.0")
+    world.settle()
+    path = "packages/three/three-1.0-py3-none-any.whl"
+    real, other = type(world.house).read, world.fresh()
+
+    def read(house, channel, name, *more):
+        if name == f"{path}.metadata" and f"public/main/{path}" in world.files():
+            world.delete(path, now=True)
+            while other.reconcile().more:
+                pass
+            assert f"public/main/{path}.metadata" not in world.files()
+        return real(house, channel, name, *more)
+
+    monkeypatch.setattr(type(world.house), "read", read)
+    changes = {change.channel: change for change in reindex(world.house)}
+
+    assert changes["main"].sidecars == ()
+    assert f"public/main/{path}" not in world.files()
+    assert f"public/main/{path}.metadata" not in world.files()
+
+
+def test_old_bytes_keep_their_sidecar_until_the_swap(tmp_path):
+    """The new one would belie what is served."""
+    world = World(tmp_path, overwrite=True)
+    world.wheel("one", "1.0")
+    world.settle()
+    path = "public/main/packages/one/one-1.0-py3-none-any.whl.metadata"
+    before = world.files()[path]
+    world.wheel("one", "1.0", summary="other", force=True)
+
+    assert restore_sidecars(world.house, world.house.catalog.channels.get("main")) == ()
+    assert world.files()[path] == before
+    world.settle()
+    assert world.files()[path] != before
+    world.close()
 
 
 def test_areas_and_records_of_what_is_published_can_be_lost(world):
@@ -201,6 +241,16 @@ def test_the_data_directory_may_come_from_the_environment(data, monkeypatch):
     monkeypatch.setenv("PACKHOUSE_DATA", str(data))
     assert run("reindex") == 0
     assert run("reindex", "--data", data / "nothing") == 1
+
+
+def test_without_a_word_the_data_directory_is_that_of_packhouse(data, monkeypatch):
+    """`packhouse serve` and `indexer` typed in the same folder mean the same directory."""
+    data.rename(data.with_name(DEFAULT_DATA))
+    monkeypatch.chdir(data.parent)
+    for said in ("", None):
+        monkeypatch.delenv("PACKHOUSE_DATA") if said is None else monkeypatch.setenv("PACKHOUSE_DATA", said)
+        assert run("reindex") == 0
+        assert run("check") == 0
 
 
 def test_a_wrong_option_is_explained(capsys):

@@ -19,7 +19,7 @@ from packhouse import webserver
 from packhouse.cli.options import SomeFailed, data_option
 from packhouse.cli.output import moment
 from packhouse.cli.publishing import indexer_runs
-from packhouse.errors import PackhouseError
+from packhouse.errors import Busy, NotAPackhouse, PackhouseError, Unavailable
 from packhouse.house import FOLDERS, House, open_house
 from packhouse.settings import load
 
@@ -28,6 +28,12 @@ _HEARTBEAT_S = 120
 _SHOWN = 5
 _OLDEST = 1_750_000_000
 """A clock before mid-2025, in seconds since 1970, was never set."""
+_CATALOG = "state/catalog.sqlite"
+_HERE = "; see `packhouse doctor`"
+_RESTORE = (
+    f"stop Packhouse, restore {_CATALOG} from a backup (docs/operator.md), "
+    "then run `indexer reindex` and `indexer check`"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,7 @@ def examine(data: Path) -> Iterator[Finding]:
         yield Finding("settings", "they can be read")
         house = open_house(data)
     except PackhouseError as error:
-        yield Finding("data", str(error), "do what the sentence says, then look again")
+        yield _closed(data, error)
         return
     with closing(house):
         yield _room(house, settings.min_free_bytes)
@@ -89,6 +95,18 @@ def examine(data: Path) -> Iterator[Finding]:
                 yield Finding(
                     check.__name__.strip("_"), str(error), "do what the sentence says, then look again"
                 )
+
+
+def _closed(data: Path, error: PackhouseError) -> Finding:
+    """Say why a data directory cannot be opened."""
+    if isinstance(error, Unavailable) and not isinstance(error, Busy):
+        # The sentence sends people here; it must not send them round in a circle.
+        return Finding("catalog", str(error).removesuffix(_HERE), _RESTORE)
+    catalog = data / _CATALOG
+    gone = (data / "state").is_dir() and not (catalog.is_file() and catalog.stat().st_size)
+    if isinstance(error, NotAPackhouse) and gone:
+        return Finding("catalog", str(error), _RESTORE)
+    return Finding("data", str(error), "do what the sentence says, then look again")
 
 
 def _python() -> Finding:
@@ -178,7 +196,7 @@ def _catalog(house: House) -> Iterator[Finding]:
         yield Finding(
             "catalog",
             said,
-            "stop Packhouse, restore state/catalog.sqlite from a backup, then `indexer check`",
+            _RESTORE,
         )
     else:
         yield Finding("catalog", f"sound, of the newest version, {len(channels)} channels")

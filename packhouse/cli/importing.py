@@ -42,9 +42,9 @@ _PUBLISH_S = 600.0
 def import_(source: str, channel: str, lenient: bool, jobs: int, data: Path) -> None:
     """Take in everything that SOURCE holds: run it again and it goes on where it stopped.
 
-    SOURCE is the directory of a conda channel, a folder of wheels and sdists (pypiserver's too), a bandersnatch
-    mirror, or the URL of a simple index. Every file is verified like an upload. Upload times are kept where the
-    source tells them; the other files are marked as imported.
+    SOURCE is a copied channel of a Packhouse, the directory of a conda channel, a folder of wheels and sdists
+    (pypiserver's too), a bandersnatch mirror, or the URL of a simple index. Every file is verified like an
+    upload. Upload times are kept where the source tells them; the other files are marked as imported.
     """
     with opened(data) as house:
         where = house.catalog.channels.get(parse_channel(channel))
@@ -64,7 +64,7 @@ def import_(source: str, channel: str, lenient: bool, jobs: int, data: Path) -> 
                 _summary(adoption.report)
         published(house, report.awaited, where.name, wait_s=_PUBLISH_S)
     if refused := report.files[Fate.REFUSED]:
-        hint = "" if lenient else "; --lenient takes old metadata in, with the reason shown"
+        hint = "; --lenient takes old metadata in, with the reason shown" if report.old_habits else ""
         raise SomeFailed(f"not imported: {files(refused)}, each with its reason above{hint}")
 
 

@@ -18,13 +18,14 @@ from packhouse.cli.checkfiles import judge, product_of
 from packhouse.cli.options import SomeFailed, channel_option, server_option
 from packhouse.cli.output import reason_of, say, size
 from packhouse.cli.programs import python_command, python_environment
-from packhouse.client import Answer, Outcome, Parcel, Pushed, Server, Unreachable, pack, push
+from packhouse.client import Answer, Outcome, Parcel, Pushed, Server, ServerRefused, Unreachable, pack, push
 from packhouse.client.uploads import wait_until_listed
-from packhouse.errors import BadName, PackhouseError, Unauthenticated, Unavailable
+from packhouse.errors import BadName, NotFound, PackhouseError, Unauthenticated, Unavailable
 from packhouse.intake.pool import InspectionPool
 from packhouse.names import ChannelName, parse_channel, parse_project, parse_segment, parse_subdir
 
 _ACCEPTED = 202
+_NOT_FOUND = 404
 _COLOURS = {Outcome.UPLOADED: "green", Outcome.UNCHANGED: "blue", Outcome.SKIPPED: "yellow"}
 
 
@@ -238,10 +239,18 @@ def reindex(channel: str | None, subdir: str | None, server: str, data: Path | N
         click.echo(f"{'started' if late else 'indexed'}  {where}/{name}")
 
 
-def _subdirs(server: Server, channel: ChannelName) -> list[str]:
-    said = server.ask("GET", f"/{channel}/channeldata.json").body.get("subdirs", [])
-    found = [str(parse_subdir(name)) for name in said]
-    return sorted({"noarch", *found})
+def _subdirs(server: Server, channel: ChannelName) -> Iterator[str]:
+    """Yield the subdirs of a channel, `noarch` first: every channel has it, so its answer tells of a missing one."""
+    yield "noarch"
+    try:
+        said = server.ask("GET", f"/{channel}/channeldata.json").body.get("subdirs", [])
+    except ServerRefused as refused:
+        if refused.status != _NOT_FOUND:
+            raise
+        # nginx's own words know nothing of channels.
+        hint = f"name the SUBDIR, or run `indexer reindex {channel}` on the server"
+        raise NotFound("list of subdirs at", f"/{channel}/channeldata.json", hint) from refused
+    yield from sorted({str(parse_subdir(name)) for name in said} - {"noarch"})
 
 
 def _reindex_here(data: Path, arguments: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError
+from urllib3.exceptions import TimeoutError as NoTimelyAnswer
 
 from packhouse import __version__
 from packhouse.errors import Malformed, PackhouseError, Unavailable
@@ -126,7 +127,7 @@ class Server:
                 retries=False,
             )
         except HTTPError as error:
-            raise Unreachable(f"{self.url} does not answer: {_cause(error)}; is it running there?") from error
+            raise Unreachable(f"{self.url} does not answer: {cause(error)}; is it running there?") from error
         said = _json(answer.data)
         if 200 <= answer.status < 300:
             return Answer(answer.status, said)
@@ -165,11 +166,16 @@ def _printable(text: str) -> str:
     return shown if len(shown) <= _SHOWN else shown[: _SHOWN - 3] + "..."
 
 
-def _cause(error: BaseException) -> str:
-    """Return the operating system's words for a failed connection."""
-    inner: BaseException | None = error
-    while inner is not None:
+def cause(error: BaseException) -> str:
+    """Return why a connection failed, in words: the operating system's own ("Connection refused") if it has some."""
+    inner = error
+    while True:
         if isinstance(inner, OSError) and inner.strerror:
             return inner.strerror
-        inner = inner.__cause__ or inner.__context__
-    return type(error).__name__
+        deeper = inner.__cause__ or inner.__context__
+        if deeper is None:
+            break
+        inner = deeper
+    if isinstance(inner, (TimeoutError, NoTimelyAnswer)):
+        return "it took too long"
+    return _printable(str(inner)) or type(inner).__name__

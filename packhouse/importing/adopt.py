@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from packhouse.client.connection import Unreachable
 from packhouse.ecosystems.registry import FORMATS
-from packhouse.errors import PackhouseError, Unavailable
+from packhouse.errors import BadMetadata, PackhouseError, Unavailable
 from packhouse.house import House
 from packhouse.importing.items import Item, Source
 from packhouse.intake import changes
@@ -32,12 +32,16 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one file; `notes` are the reason of a refusal, or warnings."""
+    """What became of one file; `notes` are the reason of a refusal, or warnings.
+
+    `old_habits` tells that it was refused for its metadata, which a lenient import may take.
+    """
 
     item: Item
     fate: Fate
     size: int = 0
     notes: tuple[str, ...] = ()
+    old_habits: bool = False
 
 
 @dataclass(slots=True)
@@ -48,6 +52,7 @@ class Report:
         files, sizes: per fate.
         undated: how many imported files had no upload time.
         warned: how many were imported with a warning.
+        old_habits: how many were refused for their metadata, which a lenient import may take.
         hotfixes: paths of the hotfix files taken along.
         kept: paths of hotfix files that were left, since the channel has other ones.
         awaited: what to wait for until everything is listed.
@@ -57,6 +62,7 @@ class Report:
     sizes: Counter[Fate] = field(default_factory=Counter)
     undated: int = 0
     warned: int = 0
+    old_habits: int = 0
     hotfixes: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     awaited: dict[Area, int] = field(default_factory=dict)
@@ -105,6 +111,7 @@ class Adoption:
             result = future.result()
             self.report.files[result.fate] += 1
             self.report.sizes[result.fate] += result.size
+            self.report.old_habits += result.old_habits
             if result.fate is Fate.IMPORTED:
                 self.report.undated += result.item.uploaded_us is None
                 self.report.warned += bool(result.notes)
@@ -120,7 +127,8 @@ class Adoption:
         except Unavailable:
             raise
         except PackhouseError as error:
-            return Result(item, Fate.REFUSED, notes=(str(error),))
+            liftable = isinstance(error, BadMetadata) and not self._lenient
+            return Result(item, Fate.REFUSED, notes=(str(error),), old_habits=liftable)
         except OSError as error:
             return Result(item, Fate.REFUSED, notes=(f"it cannot be read: {error.strerror or error}",))
 

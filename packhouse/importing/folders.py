@@ -1,7 +1,7 @@
-"""Readers of local sources: a conda channel's directory, a bandersnatch mirror, any folder with packages."""
+"""Readers of local sources: a channel's directory, a bandersnatch mirror, any folder with packages."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,15 @@ from urllib.parse import unquote, urlsplit
 from packhouse.ecosystems.registry import format_of
 from packhouse.errors import BadName, NotFound, Unprocessable
 from packhouse.importing import simple
-from packhouse.importing.items import Item, local, told_digests
+from packhouse.importing.items import Item, Source, local, told_digests
+from packhouse.importing.products import Products
 from packhouse.model import Ecosystem
 from packhouse.names import SUBDIRS
 
 _HOTFIX = "patch_instructions.json"
 _REPODATA = "repodata.json"
-_PAGES = ("index.v1_json", "index.html")
+_PAGES = ("index.v1_json", "index.json", "index.html")
+"""As bandersnatch and Packhouse name a project's page; JSON first, since only that tells upload times."""
 _PACKAGES = "/packages/"
 
 
@@ -86,10 +88,10 @@ class Folder:
         return {}
 
 
-class Bandersnatch:
-    """A mirror's `web/`: pages under `simple/`, files under `packages/`."""
+class Mirror:
+    """Pages under `simple/`, files under `packages/`: bandersnatch's `web/`, or a channel of Packhouse."""
 
-    title = "a bandersnatch mirror"
+    title = "a Python mirror"
 
     def __init__(self, web: Path) -> None:
         self._web = web.resolve()
@@ -103,7 +105,7 @@ class Bandersnatch:
         for _page, listed in self._found:
             yield Item(
                 name=listed.name,
-                where=listed.url,
+                where=_below(listed),
                 ecosystem=Ecosystem.PYPI,
                 body=local(partial(self._local, listed)),
                 size=listed.size,
@@ -117,19 +119,47 @@ class Bandersnatch:
         return {}
 
     def _local(self, listed: simple.Listed) -> Path:
-        """Return where a listed file lies; its URL may be relative, or absolute to the mirror's own address."""
-        path = unquote(urlsplit(listed.url).path)
-        below = path[path.find(_PACKAGES) :].lstrip("/") if _PACKAGES in path else f"packages/{listed.name}"
-        target = (self._web / below).resolve()
+        """Return where a listed file lies."""
+        target = (self._web / _below(listed)).resolve()
         if not target.is_relative_to(self._web):
             raise Unprocessable(f"{listed.name} is refused: the mirror's page leads out of the mirror")
         return target
 
 
+class Together:
+    """Several readers of one directory, such as a copied channel of Packhouse: each takes what is its own."""
+
+    def __init__(self, readers: Sequence[Source]) -> None:
+        self.readers = tuple(readers)
+        *first, last = (reader.title for reader in self.readers)
+        self.title = f"{', '.join(first)} and {last}"
+        totals = [reader.total for reader in self.readers]
+        self.total = None if None in totals else sum(total or 0 for total in totals)
+
+    def items(self) -> Iterator[Item]:
+        """Yield what every reader finds."""
+        for reader in self.readers:
+            yield from reader.items()
+
+    def hotfixes(self) -> Mapping[str, bytes]:
+        """Return the hotfixes of all readers."""
+        return {path: body for reader in self.readers for path, body in reader.hotfixes().items()}
+
+
+def _below(listed: simple.Listed) -> str:
+    """Return a listed file's path in its mirror; the URL may be relative, or absolute to the mirror's own address."""
+    path = unquote(urlsplit(listed.url).path)
+    return path[path.find(_PACKAGES) :].lstrip("/") if _PACKAGES in path else f"packages/{listed.name}"
+
+
 def _listed(page: Path) -> list[simple.Listed]:
-    # The host is never asked: only the path below it counts.
-    project = f"http://mirror.invalid/simple/{page.parent.name}/"
-    return simple.files(page.read_bytes(), project, is_json=page.suffix == ".v1_json")
+    # No host is ever asked: relative links start at the path a server would have this page at.
+    try:
+        return simple.files(
+            page.read_bytes(), f"/simple/{page.parent.name}/", is_json=page.name.endswith("json")
+        )
+    except simple.NoSimpleIndex as error:
+        raise simple.NoSimpleIndex(f"{page} cannot be read: {error}") from error
 
 
 def _mirror_pages(folder: Path) -> Iterator[Path]:
@@ -185,19 +215,26 @@ def _ecosystem(name: str) -> Ecosystem | None:
         return None
 
 
-def detect(root: Path) -> CondaChannel | Bandersnatch | Folder:
-    """Return the reader that fits a directory.
+def detect(root: Path) -> Source:
+    """Return the reader that fits a directory, or all that do, together.
 
     Raises:
         NotFound: it is no directory, or nothing in it can be imported.
+        Unprocessable: an index in it cannot be read.
     """
     if not root.is_dir():
         raise NotFound("directory", str(root), "give a directory, or the URL of a simple index")
+    readers: list[Source] = []
+    if any((folder / _REPODATA).is_file() or _conda_files(folder) for folder in _subdirs(root)):
+        readers.append(CondaChannel(root))
     for web in (root / "web", root):
         if (web / "simple").is_dir() and (web / "packages").is_dir():
-            return Bandersnatch(web)
-    if any((folder / _REPODATA).is_file() or _conda_files(folder) for folder in _subdirs(root)):
-        return CondaChannel(root)
+            readers.append(Mirror(web))
+            break
+    if Products.fits(root):
+        readers.append(Products(root))
+    if readers:
+        return readers[0] if len(readers) == 1 else Together(readers)
     found = Folder(root)
     if not found.total:
         raise NotFound(

@@ -9,7 +9,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import make_headers
 
 from packhouse import __version__
-from packhouse.client.connection import Unreachable
+from packhouse.client.connection import Unreachable, cause
 from packhouse.ecosystems.registry import FORMATS
 from packhouse.errors import Malformed
 from packhouse.importing import simple
@@ -94,7 +94,7 @@ class SimpleIndex:
             with self._open(url, {"Accept-Encoding": "identity"}) as answer:
                 if answer.status != _OK:
                     raise Unreachable(f"{url} answers {answer.status} {answer.reason or ''}".rstrip())
-                yield _translated(url, answer.stream(_CHUNK, decode_content=False))
+                yield answer.stream(_CHUNK, decode_content=False)
 
         return opened
 
@@ -108,9 +108,11 @@ class SimpleIndex:
         try:
             answer = self._pool.request("GET", url, headers={**headers, **secret}, preload_content=False)
         except HTTPError as error:
-            raise Unreachable(f"{url} does not answer ({type(error).__name__})") from error
+            raise Unreachable(f"{url} does not answer: {cause(error)}; is it running there?") from error
         try:
             yield answer
+        except HTTPError as error:
+            raise Unreachable(f"{url} broke off: {cause(error)}") from error
         finally:
             answer.release_conn()
             answer.close()
@@ -121,10 +123,3 @@ def _final(url: str, answer: urllib3.BaseHTTPResponse) -> str:
     for step in answer.retries.history if answer.retries else ():
         url = urljoin(url, step.redirect_location or "")
     return url
-
-
-def _translated(url: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    try:
-        yield from pieces
-    except HTTPError as error:
-        raise Unreachable(f"{url} broke off ({type(error).__name__})") from error
