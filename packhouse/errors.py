@@ -89,6 +89,19 @@ class BadMetadata(Unprocessable):
         super().__init__(f"{filename} is refused: " + "; ".join(self.problems))
 
 
+class BadHotfix(Unprocessable):
+    """A subdir's patch instructions cannot be understood; its indexes stay as they are until they can."""
+
+    code = "bad-hotfix"
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(
+            f"patch_instructions.json cannot be applied: {'; '.join(self.problems)}; the indexes stay as they are "
+            "until the file is mended or removed"
+        )
+
+
 class ClaimMismatch(Unprocessable):
     """The bytes are not what the uploader said they were; `mismatches` names every difference."""
 

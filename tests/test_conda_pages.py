@@ -25,7 +25,7 @@ from packhouse.ecosystems.conda.pages import SubdirMemo, render_subdir
 from packhouse.ecosystems.conda.patch import REVOKED
 from packhouse.ecosystems.conda.splice import SPACES, compress_piece, spliced
 from packhouse.ecosystems.conda.splice import splice as join
-from packhouse.errors import BadName, Busy
+from packhouse.errors import BadHotfix, BadName, Busy
 from packhouse.model import Area, Claim, Ecosystem
 
 INDEX = Area("main", "conda", "index", "noarch")
@@ -553,17 +553,18 @@ def test_run_exports_are_mirrored_unpatched_but_for_version_2():
         (b"[]", "neither 1 nor 2"),
         (b'{"patch_instructions_version": 3}', "neither 1 nor 2"),
         (b'{"patch_instructions_version": true}', "neither 1 nor 2"),
-        (b'{"patch_instructions_version": 1, "packages": {"x": 1}}', "packages in patch_instructions.json"),
-        (b'{"patch_instructions_version": 1, "remove": "x", "v3": 1}', "remove in patch_instructions.json"),
+        (b'{"patch_instructions_version": 1, "packages": {"x": 1}}', "packages must map file names"),
+        (b'{"patch_instructions_version": 1, "remove": "x", "v3": 1}', "remove must be a list of file names"),
     ],
 )
-def test_instructions_that_are_not_understood_are_a_note(text, said):
+def test_instructions_that_are_not_understood_leave_the_indexes_as_they_are(text, said):
+    """To publish without them would take every hotfix back in silence."""
     records = FakeRecords()
     add(records)
     records.files["noarch/patch_instructions.json"] = text
-    rendered = render(records)
-    assert said in rendered.notes[0]
-    assert list(read(rendered)["repodata.json"]["packages.conda"]) == ["tiny-1.0-0.conda"]
+    with pytest.raises(BadHotfix, match="stay as they are") as refusal:
+        render(records)
+    assert said in str(refusal.value)
 
 
 # --- channeldata -------------------------------------------------------------------------------------------

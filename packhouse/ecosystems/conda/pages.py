@@ -77,7 +77,7 @@ def render_subdir(subdir: str, records: Records, memo: SubdirMemo) -> Pages:
             Page(f"{subdir}/repodata.json.zst", repodata_zst),
             Page(f"{subdir}/repodata.json", repodata),
         ],
-        notes=[*patches.notes, *(note for fragment in fragments.values() for note in fragment.notes)],
+        notes=[note for fragment in fragments.values() for note in fragment.notes],
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from packhouse.ecosystems.conda.names import Coordinates, split_extension
 from packhouse.ecosystems.conda.record import judge
 from packhouse.ecosystems.conda.strictjson import JsonError, parse_json
+from packhouse.errors import BadHotfix
 from packhouse.model import Json
 
 REVOKED = "package_has_been_revoked"
@@ -45,14 +46,12 @@ class Patches:
         fixes: file name to keys and values; a value None deletes the key.
         remove: file names to leave out of the index.
         revoke: file names to make uninstallable.
-        notes: sentences about instructions that were not understood.
     """
 
     version: int = 1
     fixes: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     remove: frozenset[str] = frozenset()
     revoke: frozenset[str] = frozenset()
-    notes: Sequence[str] = ()
 
     def hides(self, filename: str) -> bool:
         """Whether the file is left out of the index."""
@@ -103,25 +102,25 @@ def _spellings(filename: str) -> tuple[str, ...]:
 
 
 def parse_patches(text: bytes | None) -> Patches:
-    """Return the instructions of one subdir; None is no file, and what is not understood becomes a note."""
+    """Return the instructions of one subdir; None is no file.
+
+    Raises:
+        BadHotfix: the document is not understood. To go on without it would take every hotfix back in silence.
+    """
     if text is None:
         return Patches()
     try:
         document = parse_json(text)
     except JsonError as error:
-        return Patches(notes=[f"patch_instructions.json was not applied: {error}"])
+        raise BadHotfix([str(error)]) from error
     version = document.get("patch_instructions_version") if isinstance(document, dict) else None
     if version not in {1, 2} or isinstance(version, bool):
-        return Patches(
-            notes=["patch_instructions.json was not applied: patch_instructions_version is neither 1 nor 2"]
-        )
-    notes: list[str] = []
+        raise BadHotfix(["patch_instructions_version is neither 1 nor 2"])
+    problems: list[str] = []
     fixes: dict[str, Mapping[str, Json]] = {}
     for key, suffix, fixed in _maps(document):
         if not isinstance(fixed, dict) or not all(isinstance(fix, dict) for fix in fixed.values()):
-            notes.append(
-                f"{key} in patch_instructions.json was not applied: it must map file names to objects"
-            )
+            problems.append(f"{key} must map file names to objects")
             continue
         fixes.update({filename + suffix: fix for filename, fix in fixed.items()})
     sets: dict[str, frozenset[str]] = {}
@@ -130,8 +129,10 @@ def parse_patches(text: bytes | None) -> Patches:
         if isinstance(names, list) and all(isinstance(name, str) for name in names):
             sets[key] = frozenset(names)
         else:
-            notes.append(f"{key} in patch_instructions.json was not applied: it must be a list of file names")
-    return Patches(version, fixes, sets.get("remove", frozenset()), sets.get("revoke", frozenset()), notes)
+            problems.append(f"{key} must be a list of file names")
+    if problems:
+        raise BadHotfix(problems)
+    return Patches(version, fixes, sets["remove"], sets["revoke"])
 
 
 def _maps(document: Mapping[str, Json]) -> list[tuple[str, str, Json]]:
