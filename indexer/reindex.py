@@ -11,7 +11,7 @@ from packhouse.catalog.areas import Printed
 from packhouse.ecosystems.registry import FORMATS
 from packhouse.errors import Unavailable
 from packhouse.house import House
-from packhouse.model import Area, Channel
+from packhouse.model import Area, Artifact, Channel
 from packhouse.names import parse_channel
 from packhouse.tree import When, channel_root
 
@@ -79,11 +79,29 @@ def restore_sidecars(house: House, channel: Channel) -> tuple[str, ...]:
         for artifact in records.live(ecosystem):
             for suffix, body in house.catalog.artifacts.sidecars(artifact.id).items():
                 path = f"{artifact.path}{suffix}"
-                if house.read(channel, path, len(body) + 1) != body:
-                    house.tree.put(f"{channel_root(channel)}/{path}", body, when=When.ALWAYS)
+                if house.read(channel, path, len(body) + 1) != body and _put_back(
+                    house, channel, artifact, path, body
+                ):
                     restored.append(path)
     house.tree.flush()
     return tuple(restored)
+
+
+def _put_back(house: House, channel: Channel, artifact: Artifact, path: str, body: bytes) -> bool:
+    """Put one sidecar back, if its artifact is still what is served; returns whether it was.
+
+    The rows were read long ago. Under the lock of the area no deletion can be published, so no file that is deleted
+    from now on leaves the tree before its sidecar is back, and goes with it. Of a staged overwrite the old bytes are
+    still in place, with their own sidecars: the swap brings the new ones.
+    """
+    areas = FORMATS[artifact.ecosystem].areas(artifact, first_or_last=False)
+    index = next(area for area in areas if area.kind == "index")
+    with house.locks.hold(str(index), timeout_s=None):
+        now = house.catalog.artifacts.live(artifact.channel, artifact.path)
+        if now is None or now.id != artifact.id or now.staged is not None:
+            return False
+        house.tree.put(f"{channel_root(channel)}/{path}", body, when=When.ALWAYS)
+    return True
 
 
 def _work(house: House, awaited: Mapping[Area, int], progress: Progress | None) -> None:
