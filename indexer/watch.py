@@ -7,9 +7,9 @@ again by the path that runs every second (a lost wake costs latency, never corre
 import logging
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from indexer import state
@@ -22,12 +22,13 @@ from packhouse.intake.changes import tidy
 from packhouse.intake.receive import reap
 from packhouse.intake.stage import sweep
 from packhouse.model import Area, Channel
+from packhouse.names import ChannelName
 from packhouse.tree import channel_root
 
 log = logging.getLogger("indexer")
 
 _SLICE_S = 0.5
-"""After this long a round looks again for what became due: an upload must not wait behind a full reindex."""
+"""How long a round publishes what is new, and how long what was due before, until it looks again for what is due."""
 _BACKOFF_S = (0.5, 60.0)
 """First and longest pause before an area that failed is tried again, in seconds."""
 _HEARTBEAT_S = 10.0
@@ -36,11 +37,30 @@ _CHECK_AGAIN_S = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """What one round did. `more`: it stopped early, and areas are still due."""
+    """What one round did. `more`: look again at once, areas may still be due."""
 
     outcomes: tuple[Outcome, ...] = ()
     failed: tuple[Area, ...] = ()
     more: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class _Batch:
+    """The areas that were due at one moment, worked off in one or more rounds.
+
+    Attributes:
+        serials: of each channel, and `trash`: files whose grace was over, both read before the areas. What they say
+            is covered once every area was visited.
+        left: areas not visited yet, indexes first, then what refers to them.
+        blocked: channels of which an area could not be published.
+        rounds: how many have worked on it.
+    """
+
+    serials: Mapping[ChannelName, int]
+    trash: Sequence[tuple[str, str]]
+    left: deque[Area]
+    blocked: set[str] = field(default_factory=set)
+    rounds: int = 0
 
 
 class Reconciler:
@@ -54,30 +74,61 @@ class Reconciler:
         self._instance = house.locks.instance()
         self._survey = Survey(house)
         self._settled: dict[str, int] = {}
+        self._batch: _Batch | None = None
         self._next_check: float | None = None
         self._last_beat: float | None = None
         self.failing: dict[Area, Failure] = {}
 
     def reconcile(self) -> Round:
         """Finish dead uploads, publish what is due, note the serials, empty the trash."""
-        house, areas = self._house, self._house.catalog.areas
+        house = self._house
         _attempt("the tree could not be compared with the catalog", self._checks)
         _attempt("unfinished uploads could not be looked at", lambda: reap(house, self._instance))
-        # Read before the due areas: what these say is covered once every due area is published.
-        channels = house.catalog.channels.list()
-        trash = areas.discarded(due=True)
-        due = areas.due()
+        batch, fresh = self._due()
+        done: list[Outcome] = []
+        failed: list[Area] = []
+        # What came after the batch has a slice of its own, before it: an upload waits for no full reindex. The batch
+        # has one whatever came: an index that is dirty again and again keeps nothing else from being published.
+        self._publish(fresh, done, failed, set())
+        self._publish(batch.left, done, failed, batch.blocked)
+        more = bool(batch.left) or batch.rounds > 1
+        if not batch.left:
+            self._batch = None
+            self._finish(batch)
+        self._beat(changed=bool(failed) or any(outcome.area in self.failing for outcome in done))
+        return Round(outcomes=tuple(done), failed=tuple(failed), more=more)
+
+    def _due(self) -> tuple[_Batch, deque[Area]]:
+        """Return the batch to go on with, and the areas that became due since it was read."""
+        house, areas = self._house, self._house.catalog.areas
+        batch = self._batch
+        if batch is None:
+            # Read before the due areas: what these say is covered once every one of those is published.
+            serials = {channel.name: channel.serial for channel in house.catalog.channels.list()}
+            trash = areas.discarded(due=True)
+            due = areas.due()
+            batch = self._batch = _Batch(serials=serials, trash=trash, left=deque(due))
+            fresh: deque[Area] = deque()
+        else:
+            due = areas.due()
+            known = set(batch.left)
+            fresh = deque(area for area in due if area not in known)
+        batch.rounds += 1
         # A channel came or went; whatever this process wrote for it after its end is there by now.
         if SITE in due:
             _attempt("deleted channels could not be put aside", house.put_deleted_aside)
-        done, failed, blocked, more = self._publish(due)
-        if not more:
-            self._settle([channel for channel in channels if channel.name not in blocked])
-            self._empty_trash(
-                [(channel, path) for channel, path in trash if channel not in blocked], channels
-            )
-        self._beat(changed=bool(failed) or any(outcome.area in self.failing for outcome in done))
-        return Round(outcomes=tuple(done), failed=tuple(failed), more=more)
+        return batch, fresh
+
+    def _finish(self, batch: _Batch) -> None:
+        """Note the serials and empty the trash: every area of the batch was visited."""
+        # Looked up again: a channel may have been deleted, or made anew, while the batch was worked off.
+        channels = [
+            replace(channel, serial=batch.serials[channel.name])
+            for channel in self._house.catalog.channels.list()
+            if channel.name in batch.serials and channel.name not in batch.blocked
+        ]
+        self._settle(channels)
+        self._empty_trash(batch.trash, channels)
 
     def pause_s(self) -> float:
         """Return how long to wait for a wake-up before looking again, in seconds."""
@@ -92,34 +143,47 @@ class Reconciler:
             pause = min(pause, max(soonest, 0))
         return max(pause, 0.005)
 
-    def _publish(self, due: Iterable[Area]) -> tuple[list[Outcome], list[Area], set[str], bool]:
-        """Publish in order; one area's failure stops no other."""
-        done: list[Outcome] = []
-        failed: list[Area] = []
-        blocked: set[str] = set()
+    def _publish(self, left: deque[Area], done: list[Outcome], failed: list[Area], blocked: set[str]) -> None:
+        """Publish in order for one slice, at least one area; one area's failure stops no other.
+
+        Args:
+            left: what is to be published; loses what was visited.
+            done: gains what was published.
+            failed: gains what could not be published.
+            blocked: gains the channels of areas that failed, now or before.
+        """
         started = self._monotonic()
-        for area in due:
+        while left:
+            area = left[0]
             if area.kind == "channel" and area.key == SERIAL:
-                self._settled.pop(area.channel, None)  # written at the end of the round
-                continue
-            failure = self.failing.get(area)
-            if failure is not None and failure.retry_at > self._monotonic():
+                self._settled.pop(area.channel, None)  # written when the batch ends
+            elif self._rests(area):
                 blocked.add(area.channel)
-                continue
-            if self._monotonic() - started > _SLICE_S:
-                return done, failed, blocked, True
-            try:
-                outcome = publish(self._house, area)
-            except Exception as error:  # noqa: BLE001 - a fault of one area must not stop the others
-                self._fail(area, error)
+            elif self._monotonic() - started > _SLICE_S:
+                return
+            elif (outcome := self._try(area)) is not None:
+                done.append(outcome)
+            else:
                 failed.append(area)
                 blocked.add(area.channel)
-                continue
-            if self.failing.pop(area, None) is not None:
-                log.info("%s: works again", area)
-            _report(outcome)
-            done.append(outcome)
-        return done, failed, blocked, False
+            left.popleft()  # only now: whoever ends this early goes on with the same area
+
+    def _rests(self, area: Area) -> bool:
+        """Whether an area failed and is not to be tried again yet."""
+        failure = self.failing.get(area)
+        return failure is not None and failure.retry_at > self._monotonic()
+
+    def _try(self, area: Area) -> Outcome | None:
+        """Publish one area; None if it failed."""
+        try:
+            outcome = publish(self._house, area)
+        except Exception as error:  # noqa: BLE001 - a fault of one area must not stop the others
+            self._fail(area, error)
+            return None
+        if self.failing.pop(area, None) is not None:
+            log.info("%s: works again", area)
+        _report(outcome)
+        return outcome
 
     def _fail(self, area: Area, error: Exception) -> None:
         failure = self.failing.setdefault(area, Failure("", self._house.catalog.clock()))

@@ -171,6 +171,93 @@ def test_a_long_round_stops_to_look_for_what_became_due(world, monkeypatch):
     assert len(rounds[0].outcomes) == 2
 
 
+INDEX = Area("main", "generic", "index", "tool")
+
+
+@pytest.fixture
+def burst(world, monkeypatch):
+    """Each publication takes 0.6 s, and uploads keep the index of one product dirty; returns what was published."""
+    real = watch.publish
+    published = []
+
+    def slow(house, area):
+        world.monotonic += 0.6
+        outcome = real(house, area)
+        published.append(area)
+        if area == INDEX:
+            house.catalog.areas.mark({INDEX: 0.0})
+        return outcome
+
+    monkeypatch.setattr(watch, "publish", slow)
+    return published
+
+
+def test_an_index_that_is_always_dirty_keeps_nothing_else_waiting(world, burst):
+    """Lists, pages, serials and the trash have their turn; a secret does not stay until the burst is over."""
+    world.product()
+    for _ in range(8):
+        world.reconciler.reconcile()
+    assert {area.kind for area in burst} == {"index", "root", "page", "channel"}
+    assert world.files()["public/main/serial.json"] == b'{"serial":1}\n'
+
+    world.delete("products/tool/1.0/tool.bin", now=True)
+    for _ in range(16):
+        world.reconciler.reconcile()
+    assert "public/main/products/tool/1.0/tool.bin" not in world.files()
+    assert world.files()["public/main/serial.json"] == b'{"serial":2}\n'
+    assert burst.count(INDEX) > 8  # and the burst itself was served all the time
+
+
+def test_an_upload_does_not_wait_behind_a_batch(world, burst):
+    """What became due meanwhile comes first, the rest of the batch goes on behind it."""
+    for name in ("one", "two", "three"):
+        world.wheel(name, "1.0")
+    world.reconciler.reconcile()
+    world.wheel("late", "1.0")
+    published = [outcome.area.key for outcome in world.reconciler.reconcile().outcomes]
+
+    assert published == ["late", "two"]
+
+
+def test_a_serial_is_not_published_before_what_it_stands_for(world, burst):
+    """What came while a batch was worked off belongs to the next one."""
+    world.wheel("one", "1.0")
+    world.reconciler.reconcile()
+    world.wheel("two", "1.0")
+    while world.files()["public/main/serial.json"] == b'{"serial":0}\n':
+        assert world.reconciler.reconcile().more
+    assert world.files()["public/main/serial.json"] == b'{"serial":1}\n'
+    while world.reconciler.reconcile().more:
+        pass
+
+    assert world.files()["public/main/serial.json"] == b'{"serial":2}\n'
+
+
+def test_a_channel_that_ends_while_a_batch_is_worked_off_is_not_written_to(world, burst):
+    """Neither its serial nor anything else makes its folder once more."""
+    world.house.create_channel(ChannelName("other"))
+    assert world.reconciler.reconcile().more
+    world.house.delete_channel(ChannelName("other"))
+    while world.reconciler.reconcile().more:
+        pass
+
+    assert not [path for path in world.files() if path.startswith("public/other/")]
+
+
+def test_a_round_that_was_cut_off_goes_on_with_the_same_area(world, monkeypatch):
+    """Nothing counts as published that is not."""
+    real = watch.publish
+    world.wheel("one", "1.0")
+    monkeypatch.setattr(watch, "publish", crash)
+    with pytest.raises(Crash):
+        world.reconciler.reconcile()
+    monkeypatch.setattr(watch, "publish", real)
+    world.reconciler.reconcile()
+
+    assert "public/main/simple/one/index.json" in world.files()
+    assert world.files()["public/main/serial.json"] == b'{"serial":1}\n'
+
+
 def test_a_file_in_the_trash_stays_while_an_index_may_name_it(world, broken):
     """Its grace is over, but the index that drops it could not be published."""
     broken_says = list(broken)
