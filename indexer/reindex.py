@@ -120,7 +120,9 @@ def _work(house: House, awaited: Mapping[Area, int], progress: Progress | None) 
 def _wait(house: House, awaited: Mapping[Area, int], progress: Progress | None) -> None:
     while left := house.catalog.areas.unpublished(awaited):
         _tell(progress, awaited, left)
-        _complain(left, state.read(house).failing)
+        said = state.read(house)
+        # What failed before our mark may work now: only a try that saw the mark counts.
+        _complain(left, {a: why for a, why in said.failing.items() if said.tried[a] >= awaited.get(a, 0)})
         if not state.running(house):  # it ended before it was done
             _work(house, awaited, progress)
             return

@@ -3,7 +3,7 @@
 `/health`, `packhouse doctor` and `indexer reindex` read it:
 
     {"instance": "<16 hex digits>", "round_us": <last round, microseconds since 1970 UTC>,
-     "failing": [{"area": "...", "reason": "...", "since_us": ..., "tries": ...}]}
+     "failing": [{"area": "...", "gen": ..., "reason": "...", "since_us": ..., "tries": ...}]}
 """
 
 from collections.abc import Mapping
@@ -25,6 +25,8 @@ class Failure:
     reason: str
     since_us: int
     tries: int = 0
+    gen: int = 0
+    """The generation that was tried; a newer mark is tried at once."""
     retry_at: float = 0
     """When to try again, in seconds of the indexer's monotonic clock."""
 
@@ -36,6 +38,8 @@ class State:
     instance: str = ""
     round_us: int = 0
     failing: Mapping[Area, str] = field(default_factory=dict)
+    tried: Mapping[Area, int] = field(default_factory=dict)
+    """The generation of each failing area that was tried last."""
 
 
 def write(house: House, instance: str, failing: Mapping[Area, Failure]) -> None:
@@ -44,7 +48,13 @@ def write(house: House, instance: str, failing: Mapping[Area, Failure]) -> None:
         "instance": instance,
         "round_us": house.catalog.clock(),
         "failing": [
-            {"area": str(area), "reason": item.reason, "since_us": item.since_us, "tries": item.tries}
+            {
+                "area": str(area),
+                "gen": item.gen,
+                "reason": item.reason,
+                "since_us": item.since_us,
+                "tries": item.tries,
+            }
             for area, item in sorted(failing.items())
         ],
     }
@@ -59,6 +69,7 @@ def read(house: House) -> State:
             instance=body["instance"],
             round_us=body["round_us"],
             failing={Area.parse(item["area"]): item["reason"] for item in body["failing"]},
+            tried={Area.parse(item["area"]): item["gen"] for item in body["failing"]},
         )
     except (OSError, ValueError, KeyError, TypeError):
         return State()

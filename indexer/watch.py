@@ -171,23 +171,28 @@ class Reconciler:
     def _rests(self, area: Area) -> bool:
         """Whether an area failed and is not to be tried again yet."""
         failure = self.failing.get(area)
-        return failure is not None and failure.retry_at > self._monotonic()
+        if failure is None or failure.retry_at <= self._monotonic():
+            return False
+        # Marked anew since: somebody mended what was wrong, and waits.
+        return self._house.catalog.areas.generation(area) == failure.gen
 
     def _try(self, area: Area) -> Outcome | None:
         """Publish one area; None if it failed."""
+        gen = self._house.catalog.areas.generation(area)
         try:
             outcome = publish(self._house, area)
         except Exception as error:  # noqa: BLE001 - a fault of one area must not stop the others
-            self._fail(area, error)
+            self._fail(area, error, gen)
             return None
         if self.failing.pop(area, None) is not None:
             log.info("%s: works again", area)
         _report(outcome)
         return outcome
 
-    def _fail(self, area: Area, error: Exception) -> None:
+    def _fail(self, area: Area, error: Exception, gen: int) -> None:
         failure = self.failing.setdefault(area, Failure("", self._house.catalog.clock()))
         first, longest = _BACKOFF_S
+        failure.gen = gen
         failure.reason = str(error) if isinstance(error, PackhouseError) else repr(error)
         failure.retry_at = self._monotonic() + min(first * 2**failure.tries, longest)
         failure.tries += 1

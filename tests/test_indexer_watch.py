@@ -94,6 +94,21 @@ def test_it_heals(world, broken, caplog):
     assert "main/pypi/index/bad: works again" in caplog.messages
 
 
+def test_a_new_mark_is_tried_at_once(world, broken):
+    """Whoever mends a hotfix and asks for a reindex does not wait for the next try, nor hears of the last one."""
+    world.reconciler = watch.Reconciler(world.house, visible=True, monotonic=lambda: world.monotonic)
+    world.wheel("bad", "1.0")
+    world.reconciler.reconcile()
+    tried = state.read(world.house).tried[BAD]
+    assert world.reconciler.reconcile().failed == ()
+    broken.clear()
+    awaited = world.house.catalog.areas.mark({BAD: 0.0})
+
+    assert tried < awaited[BAD]
+    world.reconciler.reconcile()
+    assert world.house.catalog.areas.unpublished(awaited) == set()
+
+
 def test_failing_areas_can_be_read_by_others(world, broken):
     """`/health` and the doctor look at the state file."""
     world.reconciler = watch.Reconciler(world.house, visible=True, monotonic=lambda: world.monotonic)
