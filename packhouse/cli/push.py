@@ -1,7 +1,6 @@
 """`packhouse push`, `delete`, `yank`, `unyank`, `reindex`: what is asked of a server."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -19,8 +18,9 @@ from packhouse.cli.options import SomeFailed, channel_option, server_option
 from packhouse.cli.output import reason_of, say, size
 from packhouse.cli.programs import python_command, python_environment
 from packhouse.client import Answer, Outcome, Parcel, Pushed, Server, ServerRefused, Unreachable, pack, push
+from packhouse.client.keys import find_key
 from packhouse.client.uploads import wait_until_listed
-from packhouse.errors import BadName, NotFound, PackhouseError, Unauthenticated, Unavailable
+from packhouse.errors import BadName, NotFound, PackhouseError, Unavailable
 from packhouse.intake.pool import InspectionPool
 from packhouse.names import ChannelName, parse_channel, parse_project, parse_segment, parse_subdir
 
@@ -30,19 +30,12 @@ _COLOURS = {Outcome.UPLOADED: "green", Outcome.UNCHANGED: "blue", Outcome.SKIPPE
 
 
 def server_with_key(url: str, *, connections: int = 1) -> Server:
-    """Return the server, with the key that the environment holds.
+    """Return the server, with the key of the environment or of the login store.
 
     Raises:
-        Unauthenticated: it holds none, and everything asked here needs one.
+        Unauthenticated: there is none, and everything asked here needs one.
     """
-    key = os.environ.get("PACKHOUSE_KEY", "").strip()
-    if not key:
-        raise Unauthenticated(
-            "no key: set PACKHOUSE_KEY to an API key of the server (`packhouse key create` makes one there)"
-        )
-    if not key.isascii() or not key.isprintable():
-        raise Unauthenticated("PACKHOUSE_KEY holds characters that no key has: copy it again")
-    return Server(url, key, connections)
+    return Server(url, find_key(url), connections)
 
 
 @click.command(
