@@ -6,8 +6,9 @@ real. A crash before it leaves a pending row, which nothing names; after it ever
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from packhouse.catalog import schema
 from packhouse.catalog.areas import discard
@@ -101,26 +102,11 @@ class Artifacts(Lookups):
             Exists: live or pending with other bytes.
             Burnt: the name was deleted once; with the same bytes or not.
         """
-        channel, path, sha256 = verified.channel, verified.path, verified.digests.sha256
         with writing(self._engine) as connection:
-            if connection.execute(
-                select(schema.channels.c.name).where(schema.channels.c.name == channel)
-            ).scalar_one_or_none() is None:  # fmt: skip
-                raise NotFound("channel", channel, "it was deleted during the upload")
-            if is_burnt(connection, channel, path):
-                raise Burnt(channel, path)
-            live = live_row(connection, channel, path)
-            if live is not None and live.sha256 == sha256:
-                return Same(to_artifact(live))
-            if live is not None and not overwrite:
-                raise Exists(channel, path)
-            rival = connection.execute(
-                select(_T).where(_T.c.channel == channel, _T.c.path == path, _T.c.state == State.PENDING)
-            ).one_or_none()
-            if rival is not None and rival.sha256 == sha256:
-                return InFlight(rival.id)
-            if rival is not None:
-                raise Exists(channel, path, overwrite_hint="another upload of that name is under way")
+            live = live_row(connection, verified.channel, verified.path)
+            taken = _taken(connection, verified, live, overwrite=overwrite)
+            if taken is not None:
+                return taken
             inserted = connection.execute(
                 insert(_T).values(
                     **columns_of(verified),
@@ -141,7 +127,9 @@ class Artifacts(Lookups):
                 connection.execute(
                     insert(schema.sidecars).values(artifact=identity, suffix=suffix, body=body)
                 )
-        return Ticket(id=identity, token=token, channel=channel, path=path, replaces=live is not None)
+        return Ticket(
+            id=identity, token=token, channel=verified.channel, path=verified.path, replaces=live is not None
+        )
 
     def commit(
         self, ticket: Ticket, rules: Rules, *, staged: str | None = None, grace_s: float = 0
@@ -319,3 +307,25 @@ def _replaced(connection: Connection, artifact: Artifact) -> list[str]:
             .distinct()
         ).scalars()
     )
+
+
+def _taken(
+    connection: Connection, verified: Verified, live: Row[Any] | None, *, overwrite: bool
+) -> Same | InFlight | None:
+    """Return who has the name with the same bytes, None if it is free; raise as `claim` says."""
+    channel, path, sha256 = verified.channel, verified.path, verified.digests.sha256
+    there = select(schema.channels.c.name).where(schema.channels.c.name == channel)
+    if connection.execute(there).scalar_one_or_none() is None:
+        raise NotFound("channel", channel, "it was deleted during the upload")
+    if is_burnt(connection, channel, path):
+        raise Burnt(channel, path)
+    if live is not None and live.sha256 == sha256:
+        return Same(to_artifact(live))
+    if live is not None and not overwrite:
+        raise Exists(channel, path)
+    rival = connection.execute(
+        select(_T).where(_T.c.channel == channel, _T.c.path == path, _T.c.state == State.PENDING)
+    ).one_or_none()
+    if rival is not None and rival.sha256 != sha256:
+        raise Exists(channel, path, overwrite_hint="another upload of that name is under way")
+    return None if rival is None else InFlight(rival.id)
