@@ -176,13 +176,21 @@ class Area(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """One channel. `private` places it under `private/`; `overwrite` lets `force` replace files."""
+    """One channel.
+
+    Attributes:
+        private: only who was granted reading reads it.
+        overwrite: `force` replaces files.
+        place: the tree its files belong to, `public` or `private`. A channel that is not private belongs to
+            `private` too where the setting `default_read` lets only some people read.
+    """
 
     name: ChannelName
     private: bool = False
     overwrite: bool = False
     serial: int = 0
     created_us: int = 0
+    place: str = "public"
 
 
 class EventKind(StrEnum):
@@ -214,7 +222,9 @@ class Principal:
     """Who is asking: an account, or nobody.
 
     `groups` holds group names; `everyone` and, for accounts, `authenticated` are built in. A key may be
-    scoped: None means no limit, an empty set means nothing.
+    scoped: None means no limit, an empty set means nothing. `address` is where the request came from (IP address,
+    or `local` for the command line) and `via` how they showed who they are (`key:<fingerprint>`, `password`,
+    `session`): both are for the history only, no right depends on them.
     """
 
     name: str
@@ -224,6 +234,8 @@ class Principal:
     channels: frozenset[str] | None = None
     actions: frozenset[Action] | None = None
     key_id: int | None = None
+    address: str = ""
+    via: str = ""
 
     @property
     def anonymous(self) -> bool:
@@ -239,7 +251,7 @@ class Grant:
     """A right given to somebody; it may precede the package.
 
     `principal` is `user:<name>`, `service:<name>` or `group:<name>`. `ecosystem` and `package` None mean the
-    whole channel.
+    whole channel; a package always has its ecosystem.
     """
 
     principal: str
@@ -247,6 +259,25 @@ class Grant:
     channel: str
     ecosystem: str | None = None
     package: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Everything besides the caller that decides about one channel, or about one package of it.
+
+    Attributes:
+        grants: those of the channel; those of other channels do no harm.
+        closed: (ecosystem, package) of packages that ever had a grant of their own.
+        private: whether the channel is private: then no default applies.
+        default_read, default_write: the groups that may read and write what has no grant; empty is nobody.
+    """
+
+    channel: str
+    grants: Sequence[Grant] = ()
+    closed: frozenset[tuple[str, str]] = frozenset()
+    private: bool = False
+    default_read: str = "everyone"
+    default_write: str = ""
 
 
 def to_us(moment: datetime) -> int:

@@ -1,16 +1,19 @@
-"""Rights with the grants loaded: the one place where `access.permits` meets the catalog."""
+"""Rights with the grants loaded: the one place where `access` meets the catalog."""
 
 from packhouse import access
 from packhouse.catalog import Catalog
 from packhouse.errors import Forbidden, Unauthenticated
-from packhouse.model import Action, Channel, Principal
+from packhouse.model import Action, Channel, Grant, Policy, Principal
+from packhouse.settings import Settings
 
 
 class Rights:
     """Decide for one catalog; every decision is live, nothing is cached."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, settings: Settings) -> None:
         self._catalog = catalog
+        self._read = "" if settings.default_read == "nobody" else settings.default_read
+        self._write = "" if settings.default_write == "nobody" else settings.default_write
 
     def permits(
         self,
@@ -21,14 +24,9 @@ class Rights:
         package: str | None = None,
     ) -> bool:
         """Return whether `principal` may do `action`; `package` is the normalised name of the file's owner."""
+        grants, closed = self._catalog.grants.about(channel.name, ecosystem, package)
         return access.permits(
-            self._catalog.accounts.grants(channel.name),
-            principal,
-            action,
-            channel.name,
-            ecosystem,
-            package,
-            private=channel.private,
+            self._policy(channel, grants=tuple(grants), closed=closed), principal, action, ecosystem, package
         )
 
     def require(
@@ -54,3 +52,43 @@ class Rights:
                 "or as the password of Basic authentication"
             )
         raise Forbidden(principal.name, action, where)
+
+    def anywhere(self, principal: Principal, action: Action, channel: Channel) -> bool:
+        """Whether they may do `action` to the channel or to at least one package that they were granted."""
+        if self.permits(principal, action, channel):
+            return True
+        mine = self._catalog.grants.of_principals(access.names(principal), channel.name)
+        closed = frozenset((grant.ecosystem or "", grant.package or "") for grant in mine if grant.package)
+        policy = self._policy(channel, grants=tuple(mine), closed=closed)
+        return any(
+            access.permits(policy, principal, action, grant.ecosystem, grant.package) for grant in mine
+        )
+
+    def restricted_for(self, principal: Principal, channel: Channel, ecosystem: str) -> frozenset[str]:
+        """Return the restricted packages of a channel that they may read: what a list for them holds more."""
+        hidden = {name for eco, name in self._catalog.grants.restricted(channel.name) if eco == ecosystem}
+        if not hidden:
+            return frozenset()
+        grants = tuple(self._catalog.grants.of_principals(access.names(principal), channel.name))
+        policy = self._policy(
+            channel, grants=grants, closed=frozenset((ecosystem, name) for name in hidden)
+        )
+        return frozenset(
+            name for name in hidden if access.permits(policy, principal, Action.READ, ecosystem, name)
+        )
+
+    def open_to_all(self, channel: Channel) -> bool:
+        """Whether anyone may read the channel: then its files belong to `public/`."""
+        return access.open_to_all(self._policy(channel, grants=(), closed=frozenset()))
+
+    def _policy(
+        self, channel: Channel, *, grants: tuple[Grant, ...], closed: frozenset[tuple[str, str]]
+    ) -> Policy:
+        return Policy(
+            channel=channel.name,
+            grants=grants,
+            closed=closed,
+            private=channel.private,
+            default_read=self._read,
+            default_write=self._write,
+        )

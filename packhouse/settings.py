@@ -28,6 +28,14 @@ class Settings:
     default_channel: str = _setting(
         "main", "The channel that also answers at `/simple/`, `/pypi/` and `/packages/`."
     )
+    default_read: str = _setting(
+        "everyone",
+        "Who may read what has no grant of its own: `everyone`, `authenticated`, or `nobody`.",
+    )
+    default_write: str = _setting(
+        "nobody",
+        "Who may upload to what has no grant of its own: `nobody`, `authenticated`, or a group's name.",
+    )
     base_url: str = _setting(
         "",
         "The absolute URL people reach this server at; only feeds and shown snippets need it. Empty: relative.",
@@ -145,5 +153,13 @@ def _check(settings: Settings) -> None:
             raise BadSettings(f"{item.name} is {value}; it must not be negative")
     if settings.inspect_workers < 1:
         raise BadSettings("inspect_workers is 0; at least one child is needed to open uploads")
+    if settings.default_read not in ("everyone", "authenticated", "nobody"):
+        raise BadSettings(
+            f"default_read is {settings.default_read!r}; it must be everyone, authenticated or nobody"
+        )
+    if settings.default_write == "everyone":
+        raise BadSettings(
+            "default_write is 'everyone'; an upload always needs an account: use authenticated, a group or nobody"
+        )
     if settings.base_url and not settings.base_url.startswith(("http://", "https://")):
         raise BadSettings(f"base_url is {settings.base_url!r}; it must start with http:// or https://")

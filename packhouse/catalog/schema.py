@@ -48,6 +48,8 @@ channels = Table(
     Column("overwrite", Boolean, nullable=False),
     Column("serial", BigInteger, nullable=False),
     Column("created_us", BigInteger, nullable=False),
+    # The tree its files belong to, `public` or `private`: what `private` and `default_read` come to.
+    Column("place", String, nullable=False, server_default="public"),
 )
 
 artifacts = Table(
@@ -71,6 +73,7 @@ artifacts = Table(
     Column("serial", BigInteger, nullable=False),
     Column("uploaded_us", BigInteger, nullable=False),
     Column("uploaded_by", String, nullable=False),
+    Column("origin", String, nullable=False, server_default=""),
     Column("imported", Boolean, nullable=False),
     Column("yanked", Text),
     Column("staged", Text),
@@ -133,6 +136,7 @@ events = Table(
     Column("by", String, nullable=False),
     Column("at_us", BigInteger, nullable=False),
     Column("note", Text, nullable=False),
+    Column("origin", String, nullable=False, server_default=""),
 )
 
 _area = ("channel", "ecosystem", "kind", "key")
@@ -186,6 +190,13 @@ accounts = Table(
     Column("created_us", BigInteger, nullable=False),
 )
 
+groups = Table(
+    "groups",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("created_us", BigInteger, nullable=False),
+)
+
 members = Table(
     "members",
     metadata,
@@ -207,6 +218,18 @@ grants = Table(
     Index("ix_grants_channel", "channel"),
 )
 
+# Packages that ever had a grant of their own: the defaults are off for them, for good.
+closed = Table(
+    "closed",
+    metadata,
+    Column("channel", String, primary_key=True),
+    Column("ecosystem", String, primary_key=True),
+    Column("package", String, primary_key=True),
+    # Whether its files belong to `restricted/`: what `access.restricted` said of the grants that are there now.
+    Column("restricted", Boolean, nullable=False),
+    Column("since_us", BigInteger, nullable=False),
+)
+
 keys = Table(
     "keys",
     metadata,
@@ -221,4 +244,43 @@ keys = Table(
     Column("revoked_us", BigInteger),
     Column("channels", JSON),
     Column("actions", JSON),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("account", String, ForeignKey("accounts.name"), nullable=False),
+    Column("csrf", String, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("used_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    Column("origin", String, nullable=False),
+    Column("agent", String, nullable=False),
+    Index("ix_sessions_account", "account"),
+)
+
+# One-time links to set a password, for an account that may not be there yet.
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("account", String, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("who", String, nullable=False),
+    Column("via", String, nullable=False),
+    Column("origin", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("note", Text, nullable=False),
+    Index("ix_audit_who", "who", "id"),
+    sqlite_autoincrement=True,
 )
