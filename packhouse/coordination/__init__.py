@@ -35,6 +35,26 @@ class Locks(Protocol):
         """Take a role that one process at a time may have; `name` is a safe file name, one lock per name."""
         ...
 
+    def share(self, key: str, *, timeout_s: float | None = None) -> AbstractContextManager[bool]:
+        """Hold the lock of `key`, any text, together with others who share it, while nobody has seized it.
+
+        Such locks are apart from those of `hold`, and stay behind on the disk: their keys are few. A thread that has
+        one, shared or seized, gets RuntimeError when it asks for it again: a `seize` that came in between would wait
+        for the thread, and the thread for that.
+
+        Args:
+            key: what to lock.
+            timeout_s: as for `hold`.
+        """
+        ...
+
+    def seize(self, key: str, *, timeout_s: float | None = None) -> AbstractContextManager[bool]:
+        """Hold the lock of `key` alone, once everybody who shares it has let go. Arguments as for `share`.
+
+        Whoever asks to share it later waits behind this one: a stream of them keeps nobody waiting for ever.
+        """
+        ...
+
     def instance(self) -> str:
         """Return this process's name among those alive: 16 hex digits; the same one at every call."""
         ...

@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from packhouse.names import parse_segment
@@ -52,6 +52,51 @@ class FileLocks:
         """Take the role `name`; see `Locks.exclusive`."""
         with self._flocked(f"role.{parse_segment('role', name)}", timeout_s, passing=False) as got:
             yield got
+
+    def share(self, key: str, *, timeout_s: float | None = None) -> AbstractContextManager[bool]:
+        """Hold the lock of `key` together with others; see `Locks.share`."""
+        return self._turn(key, timeout_s, fcntl.LOCK_SH)
+
+    def seize(self, key: str, *, timeout_s: float | None = None) -> AbstractContextManager[bool]:
+        """Hold the lock of `key` alone; see `Locks.seize`."""
+        return self._turn(key, timeout_s, fcntl.LOCK_EX)
+
+    @contextmanager
+    def _turn(self, key: str, timeout_s: float | None, operation: int) -> Iterator[bool]:
+        held: set[str] = self._mine.__dict__.setdefault("turns", set())
+        if key in held:
+            raise RuntimeError(
+                f"this thread has {key!r} already, shared or seized, and would wait for itself"
+            )
+        name = hashlib.sha256(key.encode()).hexdigest()[:32]
+        with ExitStack() as stack:
+            with fsio.answering(f"the lock {name}"):
+                got = self._pass_gate(stack, name, _deadline(timeout_s), operation)
+            if got:
+                held.add(key)
+            try:
+                yield got
+            finally:
+                held.discard(key)
+
+    def _pass_gate(self, stack: ExitStack, name: str, deadline: float | None, operation: int) -> bool:
+        """Lock `turn.<name>` behind `gate.<name>`, which lets in one at a time; `stack` lets both go.
+
+        flock prefers nobody: while sharers come and go without a gap, somebody who wants it alone would never get
+        it. So he waits with the gate shut, and keeps it shut; a sharer only walks through.
+        """
+        gate = self._lock(f"gate.{name}", deadline)
+        if gate is None:
+            return False
+        with ExitStack() as passing:
+            passing.callback(os.close, gate)
+            fd = self._lock(f"turn.{name}", deadline, operation)
+            if fd is None:
+                return False
+            stack.callback(os.close, fd)
+            if operation == fcntl.LOCK_EX:
+                stack.push(passing.pop_all())
+        return True
 
     def instance(self) -> str:
         """Return this process's name, registering it at the first call."""
@@ -108,7 +153,7 @@ class FileLocks:
     def _flocked(self, name: str, timeout_s: float | None, *, passing: bool) -> Iterator[bool]:
         """Lock a file of the folder; a `passing` one is removed when it is let go."""
         with fsio.answering(f"the lock {name}"):
-            fd = self._lock(name, None if timeout_s is None else time.monotonic() + timeout_s)
+            fd = self._lock(name, _deadline(timeout_s))
         if fd is None:
             yield False
             return
@@ -121,13 +166,13 @@ class FileLocks:
                     fsio.unlink(self._folder / name)
             os.close(fd)
 
-    def _lock(self, name: str, deadline: float | None) -> int | None:
+    def _lock(self, name: str, deadline: float | None, operation: int = fcntl.LOCK_EX) -> int | None:
         """Return a locked descriptor of the file that has the name now; None at the deadline."""
         self._make_folder()
         while True:
             fd = self._open(name)
             try:
-                if not _flock(fd, deadline):
+                if not _flock(fd, deadline, operation):
                     os.close(fd)
                     return None
                 if _is_named(fd, self._folder / name):
@@ -151,15 +196,19 @@ def _is_named(fd: int, path: Path) -> bool:
         return False
 
 
-def _flock(fd: int, deadline: float | None) -> bool:
+def _deadline(timeout_s: float | None) -> float | None:
+    return None if timeout_s is None else time.monotonic() + timeout_s
+
+
+def _flock(fd: int, deadline: float | None, operation: int) -> bool:
     if deadline is None:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        fcntl.flock(fd, operation)
         return True
     # flock has no time limit of its own.
     nap_s = _FIRST_NAP_S
     while True:
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(fd, operation | fcntl.LOCK_NB)
         except BlockingIOError:
             left = deadline - time.monotonic()
             if left <= 0:
