@@ -198,6 +198,61 @@ class Forbidden(PackhouseError):
         )
 
 
+class RegistrationClosed(PackhouseError):
+    """Accounts are made by admins only."""
+
+    code = "registration-closed"
+
+    def __init__(self) -> None:
+        super().__init__("this server does not let people register themselves: ask an admin for an account")
+
+
+class AccountExists(PackhouseError):
+    """The name of an account or a group is taken, if only in other letter case."""
+
+    code = "account-exists"
+
+    def __init__(self, kind: str, name: str, taken: str) -> None:
+        self.kind, self.name = kind, name
+        super().__init__(f"the {kind} name {name} is taken by {taken}; choose another one")
+
+
+class WeakPassword(Unprocessable):
+    """The password is too short, too long or one of those that are tried first."""
+
+    code = "weak-password"
+
+
+class LastAdmin(Unprocessable):
+    """Nobody could administer the server after this."""
+
+    code = "last-admin"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name} is the last admin who can sign in: make another admin first, then this can be done"
+        )
+
+
+class CrossSite(PackhouseError):
+    """A change was asked for with a browser's session, but not from a page of this server."""
+
+    code = "cross-site"
+
+
+class RateLimited(PackhouseError):
+    """Too many requests; `retry_after_s` is when the next one is answered, in whole seconds."""
+
+    code = "rate-limited"
+
+    def __init__(self, what: str, *, limit: int, retry_after_s: int) -> None:
+        self.limit, self.retry_after_s = limit, retry_after_s
+        super().__init__(
+            f"too many {what}: at most {limit} are answered; try again in {retry_after_s} seconds, "
+            "or sign in with an API key"
+        )
+
+
 # --- limits and state --------------------------------------------------------------------------------------
 
 

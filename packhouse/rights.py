@@ -70,9 +70,7 @@ class Rights:
         if not hidden:
             return frozenset()
         grants = tuple(self._catalog.grants.of_principals(access.names(principal), channel.name))
-        policy = self._policy(
-            channel, grants=grants, closed=frozenset((ecosystem, name) for name in hidden)
-        )
+        policy = self._policy(channel, grants=grants, closed=frozenset((ecosystem, name) for name in hidden))
         return frozenset(
             name for name in hidden if access.permits(policy, principal, Action.READ, ecosystem, name)
         )

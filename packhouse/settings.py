@@ -36,6 +36,11 @@ class Settings:
         "nobody",
         "Who may upload to what has no grant of its own: `nobody`, `authenticated`, or a group's name.",
     )
+    allow_register: bool = _setting(
+        default=False,
+        doc="Whether people may register themselves, until an admin switches it; an admin then approves them.",
+    )
+    password_min_length: int = _setting(6, "How many characters a password must have.")
     base_url: str = _setting(
         "",
         "The absolute URL people reach this server at; only feeds and shown snippets need it. Empty: relative.",
@@ -129,17 +134,32 @@ def _from_file(path: Path) -> dict[str, Any]:
             )
         wanted = types[key]
         accepted = (int, float) if wanted is float else wanted
-        if not isinstance(value, accepted) or isinstance(value, bool):  # in Python, True is an int
+        # In Python, True is an int.
+        if not isinstance(value, accepted) or (isinstance(value, bool) and wanted is not bool):
             raise BadSettings(
                 f"{path.name} sets {key} to {value!r}; a value of type {wanted.__name__} is expected"
             )
     return raw
 
 
+_BOOLEANS = {
+    "true": True,
+    "1": True,
+    "yes": True,
+    "on": True,
+    "false": False,
+    "0": False,
+    "no": False,
+    "off": False,
+}
+
+
 def _parse(key: str, text: str, wanted: type) -> Any:
     try:
+        if wanted is bool:
+            return _BOOLEANS[text.lower()]
         return wanted(text)
-    except ValueError as error:
+    except (ValueError, KeyError) as error:
         raise BadSettings(
             f"PACKHOUSE_{key.upper()} is {text!r}; a value of type {wanted.__name__} is expected"
         ) from error

@@ -52,7 +52,7 @@ def test_a_mistyped_key_is_known_without_the_database():
 
 
 def test_the_secret_is_nowhere_in_the_database(catalog, tmp_path):
-    _key, secret = catalog.accounts.create_key("ci")
+    _key, secret = catalog.keys.create_for_service("ci")
     catalog.close()
 
     dump = "\n".join(sqlite3.connect(tmp_path / "catalog.sqlite").iterdump())
@@ -63,9 +63,9 @@ def test_the_secret_is_nowhere_in_the_database(catalog, tmp_path):
 
 
 def test_a_key_speaks_for_its_account(catalog):
-    key, secret = catalog.accounts.create_key("ci", grants=[(Action.WRITE, "main")])
+    key, secret = catalog.keys.create_for_service("ci", grants=[(Action.WRITE, "main")])
 
-    principal = catalog.accounts.authenticate(secret)
+    principal = catalog.keys.authenticate(secret)
 
     assert (principal.name, principal.kind, principal.admin, principal.key_id) == (
         "ci",
@@ -74,94 +74,94 @@ def test_a_key_speaks_for_its_account(catalog):
         key.id,
     )
     assert principal.groups == {"everyone", "authenticated"}
-    assert catalog.accounts.grants("main") == [
+    assert catalog.grants.of_channel("main") == [
         Grant(principal="service:ci", action=Action.WRITE, channel="main")
     ]
 
 
 def test_scopes_travel_with_the_key(catalog):
-    _key, secret = catalog.accounts.create_key("ci", channels=["a"], actions=[Action.READ])
+    _key, secret = catalog.keys.create_for_service("ci", channels=["a"], actions=[Action.READ])
 
-    principal = catalog.accounts.authenticate(secret)
+    principal = catalog.keys.authenticate(secret)
 
     assert principal.channels == {"a"}
     assert principal.actions == {Action.READ}
 
 
 def test_revoked_expired_and_unknown_keys_are_nobody(catalog, now):
-    _key, revoked = catalog.accounts.create_key("a")
-    _key, expired = catalog.accounts.create_key("b", expires_us=now.us + 5)
-    catalog.accounts.revoke("a")
+    _key, revoked = catalog.keys.create_for_service("a")
+    _key, expired = catalog.keys.create_for_service("b", expires_us=now.us + 5)
+    catalog.keys.revoke("a")
     now.us += 5
 
     for secret in (revoked, expired, new_secret(), "pkh-nonsense"):
-        assert catalog.accounts.authenticate(secret) is None
+        assert catalog.keys.authenticate(secret) is None
     with pytest.raises(NotFound, match="packhouse key list"):
-        catalog.accounts.revoke("a")
+        catalog.keys.revoke("a")
 
 
 def test_a_key_is_revoked_by_name_number_or_fingerprint(catalog):
     for pick in (lambda key: key.name, lambda key: str(key.id), lambda key: key.fingerprint):
-        key, secret = catalog.accounts.create_key("ci")
-        assert catalog.accounts.revoke(pick(key)).revoked_us is not None
-        assert catalog.accounts.authenticate(secret) is None
+        key, secret = catalog.keys.create_for_service("ci")
+        assert catalog.keys.revoke(pick(key)).revoked_us is not None
+        assert catalog.keys.authenticate(secret) is None
 
 
 def test_one_active_key_per_name(catalog):
-    catalog.accounts.create_key("ci")
+    catalog.keys.create_for_service("ci")
 
     with pytest.raises(Unprocessable, match="active already"):
-        catalog.accounts.create_key("ci")
-    catalog.accounts.revoke("ci")
+        catalog.keys.create_for_service("ci")
+    catalog.keys.revoke("ci")
     with pytest.raises(Unprocessable, match="not an admin"):
-        catalog.accounts.create_key("ci", admin=True)
+        catalog.keys.create_for_service("ci", admin=True)
     with pytest.raises(BadName):
-        catalog.accounts.create_key("C I")
+        catalog.keys.create_for_service("C I")
 
 
 def test_an_admin_key_counts_as_an_admin(catalog, now):
     assert not catalog.accounts.has_admin()
-    catalog.accounts.create_key("ci")
+    catalog.keys.create_for_service("ci")
     assert not catalog.accounts.has_admin()
-    catalog.accounts.create_key("root", admin=True, expires_us=now.us + 5)
+    catalog.keys.create_for_service("root", admin=True, expires_us=now.us + 5)
     assert catalog.accounts.has_admin()
     now.us += 5
     assert not catalog.accounts.has_admin()
-    catalog.accounts.create_key("chief", admin=True)
+    catalog.keys.create_for_service("chief", admin=True)
     assert catalog.accounts.has_admin()
     with pytest.raises(Unprocessable, match="exists and is an admin"):
-        catalog.accounts.create_key("chief")
+        catalog.keys.create_for_service("chief")
 
 
 def test_last_use_is_noted_at_most_once_a_minute(catalog, now):
-    _key, secret = catalog.accounts.create_key("ci")
+    _key, secret = catalog.keys.create_for_service("ci")
     first = now.us
-    catalog.accounts.authenticate(secret)
+    catalog.keys.authenticate(secret)
     now.us += 30_000_000
-    catalog.accounts.authenticate(secret)
-    assert catalog.accounts.keys()[0].last_used_us == first
+    catalog.keys.authenticate(secret)
+    assert catalog.keys.list()[0].last_used_us == first
     now.us += 60_000_000
-    catalog.accounts.authenticate(secret)
-    assert catalog.accounts.keys()[0].last_used_us == now.us
+    catalog.keys.authenticate(secret)
+    assert catalog.keys.list()[0].last_used_us == now.us
 
 
 def test_a_key_works_while_another_process_writes(catalog, now, tmp_path):
     """The note of its last use is left out, and made when the lock is free."""
-    _key, secret = catalog.accounts.create_key("ci")
+    _key, secret = catalog.keys.create_for_service("ci")
     other = sqlite3.connect(tmp_path / "catalog.sqlite", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 
-    assert catalog.accounts.authenticate(secret).name == "ci"
+    assert catalog.keys.authenticate(secret).name == "ci"
 
     other.execute("ROLLBACK")
     other.close()
-    assert catalog.accounts.keys()[0].last_used_us is None
-    assert catalog.accounts.authenticate(secret).name == "ci"
-    assert catalog.accounts.keys()[0].last_used_us == now.us
+    assert catalog.keys.list()[0].last_used_us is None
+    assert catalog.keys.authenticate(secret).name == "ci"
+    assert catalog.keys.list()[0].last_used_us == now.us
 
 
 def test_a_key_works_when_the_disk_is_full(catalog):
-    _key, secret = catalog.accounts.create_key("ci")
+    _key, secret = catalog.keys.create_for_service("ci")
     refused = []
 
     @event.listens_for(catalog.accounts._engine, "before_cursor_execute")
@@ -170,14 +170,14 @@ def test_a_key_works_when_the_disk_is_full(catalog):
             refused.append(statement)
             raise sqlite3.OperationalError("database or disk is full")
 
-    assert catalog.accounts.authenticate(secret).name == "ci"
+    assert catalog.keys.authenticate(secret).name == "ci"
     assert len(refused) == 1
 
 
 def test_granting_twice_is_granting_once(catalog):
     grant = Grant(principal="group:team", action=Action.READ, channel="main", ecosystem="pypi", package="six")
 
-    catalog.accounts.grant(grant)
-    catalog.accounts.grant(grant)
+    catalog.grants.give(grant)
+    catalog.grants.give(grant)
 
-    assert catalog.accounts.grants("main") == [grant]
+    assert catalog.grants.of_channel("main") == [grant]

@@ -209,19 +209,19 @@ def test_a_secret_is_alone_on_standard_output(run, house):
     assert ran.code == 0
     assert KEY.fullmatch(ran.out)
     assert "may write main, delete main until" in ran.err
-    principal = house.catalog.accounts.authenticate(ran.out.strip())
+    principal = house.catalog.keys.authenticate(ran.out.strip())
     assert (principal.name, principal.admin) == ("ci", False)
-    assert {grant.action for grant in house.catalog.accounts.grants("main")} == {Action.WRITE, Action.DELETE}
-    (key,) = house.catalog.accounts.keys()
+    assert {grant.action for grant in house.catalog.grants.of_channel("main")} == {Action.WRITE, Action.DELETE}
+    (key,) = house.catalog.keys.list()
     assert key.expires_us - key.created_us == pytest.approx(7 * 86_400_000_000, abs=60_000_000)
 
 
 def test_a_revoked_key_is_nobodys(run, house):
     secret = run("key", "create", "boss", "--admin").out.strip()
-    assert house.catalog.accounts.authenticate(secret).admin
+    assert house.catalog.keys.authenticate(secret).admin
     assert run("key", "list").out.splitlines()[1].endswith("active")
     assert run("key", "revoke", "boss").code == 0
-    assert house.catalog.accounts.authenticate(secret) is None
+    assert house.catalog.keys.authenticate(secret) is None
     assert run("key", "list").out.splitlines()[1].endswith("revoked")
     assert secret not in run("key", "list").out
     assert run("key", "revoke", "boss").code == 1
@@ -233,11 +233,11 @@ def test_a_revoked_key_is_nobodys(run, house):
 )
 def test_a_grant_that_means_nothing_makes_no_key(run, house, grant, code):
     assert run("key", "create", "ci", "--grant", grant).code == code
-    assert house.catalog.accounts.keys() == []
+    assert house.catalog.keys.list() == []
 
 
 def test_an_expired_key_says_so(run, house):
-    house.catalog.accounts.create_key("old", expires_us=1)
+    house.catalog.keys.create_for_service("old", expires_us=1)
     assert run("key", "list").out.splitlines()[1].endswith("expired")
 
 
@@ -317,7 +317,7 @@ def test_doctor_says_what_does_not_run_and_how_to_mend_it(run, data):
 
 
 def test_doctor_finds_what_is_broken(run, data, house):
-    house.catalog.accounts.create_key("boss", admin=True)
+    house.catalog.keys.create_for_service("boss", admin=True)
     refused = data / "inbox" / ".refused" / "main"
     refused.mkdir(parents=True)
     (refused / "x.whl.reason").write_text("x.whl is refused: it is no zip\n")

@@ -82,7 +82,7 @@ class TestDelete:
     async def test_one_who_may_write_may_not_delete(self, daemon):
         filename, body = make_conda("tiny", "1.0")
         await upload(daemon, filename, body)
-        secret = daemon.house.catalog.accounts.create_key("writer", grants=[(Action.WRITE, "main")])[1]
+        secret = daemon.house.catalog.keys.create_for_service("writer", grants=[(Action.WRITE, "main")])[1]
 
         answer = await daemon.ask(
             "DELETE", f"/main/noarch/{filename}", key=None, headers={"Authorization": f"Bearer {secret}"}
@@ -104,7 +104,7 @@ class TestDelete:
         accounts = daemon.house.catalog.accounts
         for ecosystem in Ecosystem:
             for who in ("reader", "insider"):
-                accounts.grant(
+                grants.give(
                     Grant(
                         principal=f"service:{who}",
                         action=Action.DELETE,

@@ -74,7 +74,7 @@ def catalog(tmp_path):
 
 
 def test_a_key_is_its_account(catalog):
-    _, secret = catalog.accounts.create_key("ci")
+    _, secret = catalog.keys.create_for_service("ci")
 
     assert principal(catalog, Credentials(secret, shown=True)).name == "ci"
 

@@ -107,7 +107,7 @@ def test_a_killed_one_leaves_nothing_in_the_way_of_the_next(data):
 def test_an_upload_under_way_is_finished_before_it_stops(data):
     house = open_house(data)
     house.create_channel(ChannelName("main"))
-    key = house.catalog.accounts.create_key("k", admin=True)[1]
+    key = house.catalog.keys.create_for_service("k", admin=True)[1]
     house.close()
     (data / "packhouse.toml").write_text("min_free_bytes = 0\npublish_wait_s = 0.1\n")
     head = (

@@ -78,7 +78,7 @@ class TestAuthz:
         ],
     )
     async def test_restricted_packages_are_decided_on_the_normalised_name_of_their_owner(self, daemon, path):
-        daemon.house.catalog.accounts.grant(
+        daemon.house.catalog.grants.give(
             Grant(
                 principal="service:reader",
                 action=Action.READ,
@@ -156,7 +156,7 @@ class TestListings:
 
     @pytest.mark.parametrize("path", ["/{}/", "/{}/simple/"])
     async def test_a_right_on_one_package_does_not_show_the_names_of_the_others(self, daemon, path):
-        daemon.house.catalog.accounts.grant(
+        daemon.house.catalog.grants.give(
             Grant(
                 principal="service:reader",
                 action=Action.READ,
@@ -174,7 +174,7 @@ class TestListings:
         assert await authz(daemon, "reader", "/closed/simple/tiny/index.html") == 403
 
     async def test_a_stranger_with_a_right_on_one_package_is_asked_to_sign_in(self, daemon):
-        daemon.house.catalog.accounts.grant(
+        daemon.house.catalog.grants.give(
             Grant(
                 principal="group:everyone",
                 action=Action.READ,

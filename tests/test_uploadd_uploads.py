@@ -304,7 +304,7 @@ class TestRights:
 
     async def test_a_revoked_key_is_401_at_once(self, daemon):
         assert (await daemon.ask("PUT", "/main/products/t/1/a.bin", b"x")).status == 201
-        daemon.house.catalog.accounts.revoke("ci")
+        daemon.house.catalog.keys.revoke("ci")
 
         assert_problem(await daemon.ask("PUT", "/main/products/t/1/b.bin", b"x"), 401, "unauthenticated")
 
@@ -318,7 +318,7 @@ class TestRights:
         async def body():
             yield b"x" * 1000
             await admitted.wait()
-            daemon.house.catalog.accounts.revoke("ci")
+            daemon.house.catalog.keys.revoke("ci")
             yield b"y"
 
         monkeypatch.setattr(uploading, "admit", admit)
@@ -353,7 +353,7 @@ class TestRights:
     async def test_a_right_on_one_package_lets_only_that_one_in(self, daemon):
         from packhouse.model import Action, Grant
 
-        daemon.house.catalog.accounts.grant(
+        daemon.house.catalog.grants.give(
             Grant(
                 principal="service:reader",
                 action=Action.WRITE,

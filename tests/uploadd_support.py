@@ -144,14 +144,14 @@ def open_test_house(data: Path, settings: str = SETTINGS) -> Iterator[House]:
 
 def make_keys(house: House) -> dict[str, str]:
     """admin; ci writes and deletes main and other; boss maintains other; reader has no rights; insider reads closed."""
-    accounts = house.catalog.accounts
+    keys = house.catalog.keys
     write = [(action, channel) for action in (Action.WRITE, Action.DELETE) for channel in ("main", "other")]
     return {
-        "admin": accounts.create_key("admin", admin=True)[1],
-        "ci": accounts.create_key("ci", grants=write)[1],
-        "boss": accounts.create_key("boss", grants=[(Action.MAINTAIN, "other")])[1],
-        "reader": accounts.create_key("reader")[1],
-        "insider": accounts.create_key("insider", grants=[(Action.READ, "closed")])[1],
+        "admin": keys.create_for_service("admin", admin=True)[1],
+        "ci": keys.create_for_service("ci", grants=write)[1],
+        "boss": keys.create_for_service("boss", grants=[(Action.MAINTAIN, "other")])[1],
+        "reader": keys.create_for_service("reader")[1],
+        "insider": keys.create_for_service("insider", grants=[(Action.READ, "closed")])[1],
     }
 
 

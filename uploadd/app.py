@@ -4,8 +4,9 @@ import asyncio
 import logging
 import time
 import warnings
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
+from dataclasses import replace
 
 from aiohttp import BadContentDispositionHeader, BadContentDispositionParam, web
 from aiohttp.typedefs import Handler
@@ -16,7 +17,7 @@ from packhouse.house import House
 from packhouse.intake.changes import tidy
 from packhouse.intake.receive import Intake, reap
 from packhouse.intake.stage import sweep
-from packhouse.model import ANONYMOUS, Channel, Principal
+from packhouse.model import ANONYMOUS, Action
 from packhouse.rights import Rights
 from uploadd import accesslog, door, identity, problems
 from uploadd.call import Call
@@ -24,8 +25,9 @@ from uploadd.dialects import artifactory, authz, health, listings, native, prefi
 from uploadd.limits import Gate, InFlight
 from uploadd.probe import Probe
 from uploadd.publication import Publication
-from uploadd.routing import Open, Route, Router
+from uploadd.routing import Need, Route, Router
 from uploadd.services import Services
+from uploadd.signin import SignIn
 from uploadd.target import parse_target
 
 ROUTES: tuple[Route, ...] = (
@@ -69,7 +71,8 @@ def create_app(house: House, intake: Intake, routes: Iterable[Route] = ROUTES) -
     services = Services(
         house=house,
         intake=intake,
-        rights=Rights(house.catalog),
+        rights=Rights(house.catalog, house.settings),
+        signin=SignIn(house.catalog),
         publication=Publication(house.catalog.areas, house.wake, wait_s=house.settings.publish_wait_s),
         uploads=Gate(),
         probe=Probe(intake),
@@ -127,16 +130,16 @@ class _Entry:
             route, path = self._router.resolve(request.method, target)
             overrides = route.statuses
             shown = identity.credentials(request.headers, target.key)
-            principal, channel = await self._pass(route, shown, path, trace)
             call = Call(
                 request=request,
                 services=self._services,
                 path=path,
                 query=target.query,
                 shown=shown,
-                principal=principal,
-                channel=channel,
+                principal=ANONYMOUS,
+                address=accesslog.address(request),
             )
+            call = await self._pass(route, call, trace)
             return await route.handler(call)
         except PackhouseError as error:
             trace.code = error.code
@@ -151,21 +154,31 @@ class _Entry:
             trace.code = "internal"
             return problems.unexpected(error)
 
-    async def _pass(
-        self, route: Route, shown: identity.Credentials, path: Mapping[str, str], trace: accesslog.Trace
-    ) -> tuple[Principal, Channel | None]:
+    async def _pass(self, route: Route, call: Call, trace: accesslog.Trace) -> Call:
+        """Return the call with its caller and channel, if they may make it."""
         action = route.action
-        if action is None or isinstance(action, Open):
-            return ANONYMOUS, None
-        services = self._services
-        text = path.get("channel", services.house.settings.default_channel)
+        if action is None or action is Need.OPEN:
+            return call
+        return await self._services.ask(_enter, route, call, trace)
 
-        def decide() -> tuple[Principal, Channel]:
-            principal = identity.principal(services.house.catalog, shown)
-            trace.who = principal.name
-            return principal, door.enter(services, principal, action, text)
 
-        return await services.ask(decide)
+def _enter(route: Route, call: Call, trace: accesslog.Trace) -> Call:
+    """Find out who asks, refuse forged changes, and pass the door; blocking."""
+    services, action = call.services, route.action
+    principal = call.identify()
+    trace.who = principal.name
+    session = services.signin.session(call.shown) if principal.via == "session" else None
+    call = replace(call, principal=principal, session=session)
+    if session is not None and call.request.method not in ("GET", "HEAD"):
+        door.same_site(call, token=not route.forms)
+    if isinstance(action, Action):
+        text = call.path.get("channel", services.house.settings.default_channel)
+        return replace(call, channel=door.enter(services, principal, action, text))
+    if action is Need.ACCOUNT:
+        door.need_account(principal)
+    elif action is Need.ADMIN:
+        door.need_admin(principal)
+    return call
 
 
 async def _answer_early(request: web.Request, response: web.StreamResponse) -> None:

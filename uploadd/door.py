@@ -5,7 +5,7 @@ from packhouse.ecosystems.registry import FORMATS
 from packhouse.errors import Forbidden, NotFound, Unauthenticated
 from packhouse.model import Action, Channel, Claim, Principal
 from packhouse.names import parse_channel
-from uploadd.call import Call
+from uploadd.call import Call, forged
 from uploadd.services import Services
 
 
@@ -26,23 +26,51 @@ def enter(services: Services, principal: Principal, action: Action, channel_text
         if principal.anonymous:
             raise _sign_in(action, channel_text)
         raise no_channel(name)
-    if may_somewhere(services, principal, action, channel):
+    if services.rights.anywhere(principal, action, channel):
         return channel
     if principal.anonymous:
         raise _sign_in(action, channel_text)
-    if not may_somewhere(services, principal, Action.READ, channel):
+    if not services.rights.anywhere(principal, Action.READ, channel):
         raise no_channel(name)
     raise Forbidden(principal.name, action, f"channel {name}")
 
 
-def may_somewhere(services: Services, principal: Principal, action: Action, channel: Channel) -> bool:
-    """Whether the caller may do `action` to the channel or to at least one package that has grants of its own."""
-    grants = services.house.catalog.accounts.grants(channel.name)
-    places = {(None, None)} | {(grant.ecosystem, grant.package) for grant in grants}
-    return any(
-        access.permits(grants, principal, action, channel.name, ecosystem, package, private=channel.private)
-        for ecosystem, package in places
-    )
+def need_account(principal: Principal) -> None:
+    """Pass if somebody signed in; raises `Unauthenticated`."""
+    if principal.anonymous:
+        raise Unauthenticated(
+            "this needs an account: send an API key as a Bearer token, or user name and password as Basic "
+            "authentication"
+        )
+
+
+def need_admin(principal: Principal) -> None:
+    """Pass if an admin asks, with nothing that narrows them.
+
+    Raises:
+        Unauthenticated: nobody signed in.
+        Forbidden: somebody else did, or an admin with a key that has a scope.
+    """
+    need_account(principal)
+    if not access.administers(principal):
+        raise Forbidden(principal.name, "administer", "this server")
+
+
+def same_site(call: Call, *, token: bool) -> None:
+    """Pass if a change with a browser's session comes from a page of ours.
+
+    A cookie goes along whoever made the browser ask. So the page sends the session's token with it (as the header
+    X-Packhouse-Token, which no foreign page can add), and where the browser says where the request comes from, it
+    must be from here.
+
+    Raises:
+        CrossSite: it does not, or the token is missing or wrong.
+    """
+    headers = call.request.headers
+    if headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        raise forged()
+    if token:
+        call.check_token(headers.get("X-Packhouse-Token", ""))
 
 
 def admit(call: Call, claim: Claim) -> None:

@@ -1,7 +1,8 @@
-"""Who is asking: headers to credentials (pure), credentials to a principal (the catalog).
+"""What a caller shows: headers to credentials, pure. Whose they are is asked in `uploadd/signin.py`.
 
 One key, every spelling that clients use (DESIGN "Who is who"): `Bearer`, `token`, Basic as password with any
-user, Basic as user with an empty password, `X-Api-Token`, `X-API-Key`, and `/t/<key>/` in the path.
+user, Basic as user with an empty password, `X-Api-Token`, `X-API-Key`, and `/t/<key>/` in the path. A user's
+password comes as Basic only. A browser's session comes as a cookie, and counts only where nothing else is shown.
 """
 
 import base64
@@ -10,22 +11,32 @@ from dataclasses import dataclass
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from packhouse.catalog import Catalog
-from packhouse.errors import Malformed, Unauthenticated
-from packhouse.model import ANONYMOUS, Principal
+from packhouse.errors import Malformed
 
 _HEADERS = ("X-Packhouse-Key", "Authorization", "X-API-Key", "X-Api-Token")
 """Where a key may be, the one that counts first. nginx fills the first with the key of `/t/<key>/`."""
+
+COOKIE = "__Host-packhouse"
+"""The session's cookie; the prefix makes browsers insist on Secure, no Domain and Path=/ (RFC 6265bis)."""
 
 Headers = CIMultiDict[str] | CIMultiDictProxy[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a caller shows: the text of a key, empty if nothing was shown that could be one."""
+    """What a caller shows.
+
+    Attributes:
+        secret: the text of a key or of a password, empty if nothing was shown that could be one.
+        shown: whether a header or the path carried credentials of any kind.
+        user: the account's name beside a password (Basic); empty for a key in any other spelling.
+        session: the value of the session's cookie; empty without one.
+    """
 
     secret: str
     shown: bool
+    user: str = ""
+    session: str = ""
 
     def __repr__(self) -> str:
         """Never the secret."""
@@ -53,48 +64,44 @@ def credentials(headers: Headers, path_key: str = "") -> Credentials:
     for name in _HEADERS:
         value = headers.get(name, "").strip()
         if value:
-            return Credentials(_authorization(value) if name == "Authorization" else value, shown=True)
-    return NONE
+            secret, user = _authorization(value) if name == "Authorization" else (value, "")
+            return Credentials(secret, shown=True, user=user)
+    session = _cookie(headers)
+    return Credentials("", shown=False, session=session) if session else NONE
 
 
-def _authorization(value: str) -> str:
+def _cookie(headers: Headers) -> str:
+    """Return the session's cookie; two of that name are none: one of them may have been planted."""
+    pairs = (pair.strip().partition("=") for line in headers.getall("Cookie", []) for pair in line.split(";"))
+    found = [value.strip() for name, _, value in pairs if name.strip() == COOKIE]
+    return found[0] if len(found) == 1 and len(found[0]) <= _LONGEST_COOKIE else ""
+
+
+_LONGEST_COOKIE = 200
+
+
+def _authorization(value: str) -> tuple[str, str]:
     scheme, _, rest = value.partition(" ")
     rest = rest.strip()
     match scheme.lower():
         case "bearer" | "token":
-            return rest
+            return rest, ""
         case "basic":
             return _basic(rest)
         case _:
-            return ""  # a scheme we do not know shows no key
+            return "", ""  # a scheme we do not know shows no key
 
 
-def _basic(text: str) -> str:
+def _basic(text: str) -> tuple[str, str]:
+    """Return secret and user name."""
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        return ""
+        return "", ""
     try:
         pair = raw.decode()
     except UnicodeDecodeError:
         pair = raw.decode("latin-1")  # twine sends latin-1
     user, _, password = pair.partition(":")
     # `http://KEY@host/` arrives as the user with an empty password.
-    return password or user
-
-
-def principal(catalog: Catalog, shown: Credentials) -> Principal:
-    """Return who that is; asks the catalog each time, so that a revoked key stops at once.
-
-    Raises:
-        Unauthenticated: something was shown, but it is no active key. It is never taken for nobody.
-    """
-    if not shown.shown:
-        return ANONYMOUS
-    found = catalog.accounts.authenticate(shown.secret)
-    if found is None:
-        raise Unauthenticated(
-            "the API key is unknown, revoked or expired: check it, or make a new one with "
-            "`packhouse key create`"
-        )
-    return found
+    return (password, user) if password else (user, "")

@@ -13,10 +13,12 @@ import orjson
 from aiohttp import web
 
 from packhouse.errors import (
+    AccountExists,
     AssetMissing,
     BadSettings,
     Busy,
     ChannelExists,
+    CrossSite,
     EncodedBody,
     Exists,
     Forbidden,
@@ -26,6 +28,8 @@ from packhouse.errors import (
     NotFound,
     OverwriteForbidden,
     PackhouseError,
+    RateLimited,
+    RegistrationClosed,
     StorageFull,
     TooLarge,
     TooSlow,
@@ -42,13 +46,17 @@ STATUS: Statuses = {
     Unauthenticated: 401,
     Forbidden: 403,
     OverwriteForbidden: 403,
+    CrossSite: 403,
+    RegistrationClosed: 403,
     NotFound: 404,
     Exists: 409,
     ChannelExists: 409,
+    AccountExists: 409,
     Withdrawn: 410,
     TooLarge: 413,
     EncodedBody: 415,
     Unprocessable: 422,
+    RateLimited: 429,
     # Not 408: clients and proxies repeat a 408 by themselves, and the second try would be as slow.
     TooSlow: 400,
     StorageFull: 503,
@@ -126,7 +134,8 @@ def problem(
 
 def refusal(error: PackhouseError, overrides: Statuses | None = None) -> web.Response:
     """Return the answer to a refusal."""
-    return problem(str(error), status=status_of(type(error), overrides), code=error.code)
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, RateLimited) else {}
+    return problem(str(error), status=status_of(type(error), overrides), code=error.code, headers=headers)
 
 
 def unexpected(error: Exception) -> web.Response:

@@ -13,13 +13,22 @@ from uploadd.problems import Statuses
 from uploadd.target import Target
 
 
-class Open(Enum):
-    """The declaration of a route that needs no right: it tells nothing that is not public, or decides itself."""
+class Need(Enum):
+    """What a route may ask of its caller where a channel's action does not say it.
+
+    OPEN: nothing, and nobody is looked up: it tells nothing that is not public, or decides itself.
+    ANYONE: nothing, but who they are is looked up.
+    ACCOUNT: an account of any kind.
+    ADMIN: an admin without a scope.
+    """
 
     OPEN = "open"
+    ANYONE = "anyone"
+    ACCOUNT = "account"
+    ADMIN = "admin"
 
 
-OPEN = Open.OPEN
+OPEN, ANYONE, ACCOUNT, ADMIN = Need.OPEN, Need.ANYONE, Need.ACCOUNT, Need.ADMIN
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 
@@ -30,15 +39,22 @@ class Route:
 
     Attributes:
         pattern: segments that are literal or `{placeholder}`; a trailing slash makes no difference.
-        action: what the caller must be allowed to do in the channel; a route without one stops the start-up.
+        action: what the caller must be allowed to do in the channel, or what else the route needs; a route without
+            one stops the start-up.
         statuses: where this API answers a refusal otherwise than the table.
+        forms: whether a browser's form may come here: then the handler checks the session's token itself
+            (`Call.check_token`), since a form cannot send it as a header.
+        audited: the verb under which the audit log notes each call; empty for calls that change nothing, and for
+            uploads, deletions and yanks, which the channel's history holds.
     """
 
     method: str
     pattern: str
-    action: Action | Open | None
+    action: Action | Need | None
     handler: Handler
     statuses: Statuses = field(default_factory=dict)
+    forms: bool = False
+    audited: str = ""
 
     @property
     def segments(self) -> tuple[str, ...]:

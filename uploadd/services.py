@@ -12,6 +12,7 @@ from packhouse.rights import Rights
 from uploadd.limits import Gate
 from uploadd.probe import Probe
 from uploadd.publication import Publication
+from uploadd.signin import SignIn
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,6 +33,7 @@ class Services:
     house: House
     intake: Intake
     rights: Rights
+    signin: SignIn
     publication: Publication
     uploads: Gate
     probe: Probe

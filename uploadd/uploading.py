@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from packhouse.intake.receive import Receipt, Shelf
 from packhouse.intake.stage import Stage
 from packhouse.model import Action, Channel, Claim, Ecosystem
-from uploadd import identity
 from uploadd.call import Call
 from uploadd.door import admit
 from uploadd.headers import refuse_encodings
@@ -67,12 +66,11 @@ class Upload:
             self._writing = asyncio.ensure_future(run(self._call.services.write, self._stage.write, piece))
 
     def _shelf(self, claim: Claim) -> Shelf:
-        services, shown = self._call.services, self._call.shown
-        rights, catalog = services.rights, services.house.catalog
+        call, rights = self._call, self._call.services.rights
 
         def shelf(channel: Channel, ecosystem: Ecosystem, package: str) -> None:
             # Asked again: the body may have taken hours, and a key that leaked is revoked to stop just this.
-            principal = identity.principal(catalog, shown)
+            principal = call.identify()
             rights.require(principal, Action.WRITE, channel, ecosystem, package)
             if claim.force:
                 rights.require(principal, Action.MAINTAIN, channel, ecosystem, package)

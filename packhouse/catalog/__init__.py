@@ -8,10 +8,15 @@ from pathlib import Path
 from packhouse.catalog.accounts import Accounts
 from packhouse.catalog.areas import Areas
 from packhouse.catalog.artifacts import Artifacts
+from packhouse.catalog.audit import Audit
 from packhouse.catalog.channels import Channels
 from packhouse.catalog.clock import Clock, system_clock
 from packhouse.catalog.engine import migrate, open_engine, quick_check
+from packhouse.catalog.grants import Grants
+from packhouse.catalog.groups import Groups
+from packhouse.catalog.keys import Keys
 from packhouse.catalog.records import ChannelRecords, FileReader
+from packhouse.catalog.sessions import Sessions
 
 __all__ = ["Catalog"]
 
@@ -23,7 +28,12 @@ class Catalog:
         channels: channels and their settings.
         artifacts: claim, commit, delete, yank; the history.
         areas: dirty marks and what is published.
-        accounts: accounts, groups, grants, API keys.
+        accounts: users and service accounts, passwords, registration.
+        groups: groups and their members.
+        keys: API keys.
+        grants: rights, and which packages they closed.
+        sessions: signed-in browsers, and invitations to set a password.
+        audit: who did what.
     """
 
     def __init__(self, database: Path, *, clock: Clock = system_clock) -> None:
@@ -34,6 +44,11 @@ class Catalog:
         self.artifacts = Artifacts(self._engine, clock)
         self.areas = Areas(self._engine, clock)
         self.accounts = Accounts(self._engine, clock)
+        self.groups = Groups(self._engine, clock)
+        self.keys = Keys(self._engine, clock)
+        self.grants = Grants(self._engine, clock)
+        self.sessions = Sessions(self._engine, clock)
+        self.audit = Audit(self._engine, clock)
 
     def records(self, channel: str, read_file: FileReader) -> ChannelRecords:
         """Return what formats may ask of one channel while they render.

@@ -1,289 +1,317 @@
-"""Accounts, groups, grants and API keys.
+"""Accounts (users and service accounts), whether they wait for approval, and registration.
 
-A key is `pkh-`, 36 base62 characters and 6 more that are their CRC-32. No underscore: conda neither sends
-nor redacts a token that has one. Only the SHA-256 is stored; 214 random bits need no slow hash.
+Two names that differ in letter case only are never both there: people would grant rights to the wrong one.
 """
 
-import hashlib
 import re
-import secrets
-import zlib
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, insert, select, update
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
 
+from packhouse import access
 from packhouse.catalog import schema
 from packhouse.catalog.clock import Clock
-from packhouse.catalog.engine import only, reading, writing, writing_at_once
-from packhouse.errors import BadName, NotFound, Unavailable, Unprocessable
-from packhouse.model import Action, Grant, Principal
+from packhouse.catalog.engine import reading, writing
+from packhouse.catalog.grants import forget_principal
+from packhouse.errors import AccountExists, BadName, LastAdmin, NotFound, RegistrationClosed, Unprocessable
+from packhouse.model import Principal
 
-_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_KEY = re.compile(r"pkh-([0-9A-Za-z]{36})([0-9A-Za-z]{6})")
-_ACCOUNT = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,99}")
-_USED_EVERY_US = 60_000_000
+_T = schema.accounts
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,99}")
+_TAKEN_WORDS = frozenset({"anonymous", "local", "admin-token", "__token__", *access.BUILT_IN})
+_REGISTER = "switch:register"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """One API key, without its secret. Times in microseconds since 1970 UTC."""
+class Account:
+    """A user or a service account.
 
-    id: int
-    account: str
+    Attributes:
+        kind: `user` or `service`.
+        pending: registered, and not approved yet: it may not sign in.
+        has_password: False for service accounts, and for users who must set one first.
+        created_us: microseconds since 1970 UTC.
+    """
+
     name: str
-    fingerprint: str
-    created_us: int
-    expires_us: int | None
-    last_used_us: int | None
-    revoked_us: int | None
+    kind: str
     admin: bool
+    pending: bool
+    has_password: bool
+    created_us: int
 
 
-def new_secret() -> str:
-    """Return a fresh API key."""
-    body = "".join(secrets.choice(_BASE62) for _ in range(36))
-    return f"pkh-{body}{_checksum(body)}"
+def check_name(kind: str, name: str) -> str:
+    """Return the name of an account or a group if it follows the rule.
 
-
-def is_key(text: str) -> bool:
-    """Whether the text is spelled like a key with a right checksum: decided without the database."""
-    match = _KEY.fullmatch(text)
-    return match is not None and _checksum(match[1]) == match[2]
-
-
-def _checksum(body: str) -> str:
-    value, digits = zlib.crc32(body.encode()), ""
-    for _ in range(6):
-        value, digit = divmod(value, 62)
-        digits = _BASE62[digit] + digits
-    return digits
-
-
-def hash_key(secret: str) -> str:
-    """Return what is stored of a key: its SHA-256 in hex."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    Raises:
+        BadName: it does not, or the word has a meaning of its own.
+    """
+    if not _NAME.fullmatch(name):
+        raise BadName(
+            f"{kind} name",
+            name,
+            "use letters, digits and . _ @ + - (at most 100 characters, a letter, digit or _ first)",
+        )
+    if name.casefold() in _TAKEN_WORDS:
+        raise BadName(f"{kind} name", name, "that word has a meaning of its own here")
+    return name
 
 
 class Accounts:
-    """The accounts of one catalog."""
+    """The accounts of one catalog. Passwords come and go as PHC text (`catalog.passwords`)."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine, self._clock = engine, clock
 
-    def create_key(
-        self,
-        name: str,
-        *,
-        admin: bool = False,
-        expires_us: int | None = None,
-        grants: Iterable[tuple[Action, str]] = (),
-        channels: Sequence[str] | None = None,
-        actions: Sequence[Action] | None = None,
-    ) -> tuple[Key, str]:
-        """Make a service account of that name (or use the one that is there) and a key for it.
+    # --- asking ---------------------------------------------------------------------------------------------
 
-        Args:
-            name: of the account and of the key: lower-case letters, digits and `. _ @ + -`.
-            admin: the account may do everything.
-            expires_us: when the key stops working; None is never.
-            grants: (action, channel) rights that the account gets.
-            channels: scope of the key; None is no limit.
-            actions: scope of the key; None is no limit.
+    def find(self, name: str) -> Account | None:
+        """Return an account, or None."""
+        with reading(self._engine) as connection:
+            row = _row(connection, name)
+        return None if row is None else _account(row)
 
-        Returns:
-            The key and its secret, which is not stored and cannot be shown again.
+    def get(self, name: str) -> Account:
+        """Return an account, or raise `NotFound`."""
+        found = self.find(name)
+        if found is None:
+            raise NotFound("account", name, "`packhouse user list` shows them")
+        return found
 
-        Raises:
-            BadName: the name breaks the rule.
-            Unprocessable: the name has an active key already, or another kind of account.
-        """
-        if not _ACCOUNT.fullmatch(name):
-            raise BadName(
-                "key name", name, "use lower-case letters, digits and . _ @ + - (at most 100 characters)"
-            )
-        secret, now = new_secret(), self._clock()
-        with writing(self._engine) as connection:
-            _service_account(connection, name, admin=admin, now=now)
-            rival = connection.execute(
-                select(schema.keys.c.id).where(
-                    schema.keys.c.account == name,
-                    schema.keys.c.name == name,
-                    schema.keys.c.revoked_us.is_(None),
-                )
+    def list(self, *, kind: str | None = None, pending: bool | None = None) -> list[Account]:
+        """Return accounts by name: all, or those of a kind, or those that wait (or do not wait) for approval."""
+        query = select(_T).order_by(_T.c.name)
+        if kind is not None:
+            query = query.where(_T.c.kind == kind)
+        if pending is not None:
+            query = query.where(_T.c.pending.is_(pending))
+        with reading(self._engine) as connection:
+            return [_account(row) for row in connection.execute(query)]
+
+    def stored_password(self, name: str) -> str | None:
+        """Return the PHC text of a user's password; None without an account or a password."""
+        with reading(self._engine) as connection:
+            return connection.execute(
+                select(_T.c.password).where(_T.c.name == name, _T.c.kind == "user")
             ).scalar_one_or_none()
-            if rival is not None:
-                raise Unprocessable(
-                    f"a key named {name} is active already: revoke it first, or choose another name"
-                )
-            for action, channel in grants:
-                _grant(connection, Grant(principal=f"service:{name}", action=action, channel=channel))
-            inserted = connection.execute(
-                insert(schema.keys).values(
-                    account=name,
-                    name=name,
-                    sha256=hash_key(secret),
-                    fingerprint=hash_key(secret)[:12],
-                    created_us=now,
-                    expires_us=expires_us,
-                    channels=None if channels is None else list(channels),
-                    actions=None if actions is None else [str(action) for action in actions],
-                )
-            ).inserted_primary_key
-            identity = only(inserted)
-            row = connection.execute(_key_query().where(schema.keys.c.id == identity)).one()
-        return _key(row), secret
 
-    def keys(self) -> list[Key]:
-        """Return every key, oldest first, revoked ones too."""
+    def principal(self, name: str, *, via: str, address: str = "") -> Principal | None:
+        """Return an account as somebody who asks; None if it is not there or waits for approval."""
         with reading(self._engine) as connection:
-            return [_key(row) for row in connection.execute(_key_query().order_by(schema.keys.c.id))]
-
-    def revoke(self, name_or_id: str) -> Key:
-        """Revoke a key by its number, fingerprint or name; the next request with it is refused.
-
-        Raises:
-            NotFound: no active key of that number, fingerprint or name.
-        """
-        table = schema.keys
-        with writing(self._engine) as connection:
-            rows = connection.execute(_key_query().where(table.c.revoked_us.is_(None))).all()
-            hits = [r for r in rows if name_or_id in (str(r.id), r.fingerprint, r.name)]
-            if not hits:
-                raise NotFound("active key", name_or_id, "`packhouse key list` shows them")
-            connection.execute(update(table).where(table.c.id == hits[0].id).values(revoked_us=self._clock()))
-            row = connection.execute(_key_query().where(table.c.id == hits[0].id)).one()
-        return _key(row)
-
-    def has_admin(self) -> bool:
-        """Whether an admin exists who can get in: an active admin key, or an admin with a password."""
-        with reading(self._engine) as connection:
-            return any(
-                row.admin
-                and row.revoked_us is None
-                and (row.expires_us is None or row.expires_us > self._clock())
-                for row in connection.execute(_key_query())
-            ) or bool(
-                connection.execute(
-                    select(schema.accounts.c.name).where(
-                        schema.accounts.c.admin, schema.accounts.c.password.is_not(None)
-                    )
-                ).first()
-            )
-
-    def authenticate(self, secret: str) -> Principal | None:
-        """Return whose key this is; None for an unknown, revoked or expired one."""
-        if not is_key(secret):
-            return None
-        table, now = schema.keys, self._clock()
-        with reading(self._engine) as connection:
-            # Looked up by digest: the secret itself is never compared.
-            row = connection.execute(
-                _key_query(table.c.channels, table.c.actions, schema.accounts.c.kind)
-                .where(table.c.sha256 == hash_key(secret))
-            ).one_or_none()  # fmt: skip
-            if (
-                row is None
-                or row.revoked_us is not None
-                or (row.expires_us is not None and row.expires_us <= now)
-            ):
+            row = _row(connection, name)
+            if row is None or row.pending:
                 return None
-            groups = connection.execute(
-                select(schema.members.c.group).where(schema.members.c.account == row.account)
-            ).scalars()
-            principal = Principal(
-                name=row.account,
+            return Principal(
+                name=row.name,
                 kind=row.kind,
                 admin=row.admin,
-                groups=frozenset({"everyone", "authenticated", *groups}),
-                channels=None if row.channels is None else frozenset(row.channels),
-                actions=None if row.actions is None else frozenset(Action(action) for action in row.actions),
-                key_id=row.id,
+                groups=groups_of(connection, row.name),
+                via=via,
+                address=address,
             )
-        if row.last_used_us is None or now - row.last_used_us > _USED_EVERY_US:
-            # Readers must get in while an import holds the write lock and when the disk is full: a note that
-            # cannot be made now is made by a later request.
-            with suppress(Unavailable), writing_at_once(self._engine) as connection:
-                connection.execute(update(table).where(table.c.id == row.id).values(last_used_us=now))
-        return principal
 
-    def grants(self, channel: str) -> list[Grant]:
-        """Return the grants on a channel and on its packages."""
-        table = schema.grants
+    def has_admin(self) -> bool:
+        """Whether an admin exists who can get in: an active admin key, or an approved admin with a password."""
         with reading(self._engine) as connection:
-            rows = connection.execute(select(table).where(table.c.channel == channel)).all()
-        return [
-            Grant(
-                principal=row.principal,
-                action=Action(row.action),
-                channel=row.channel,
-                ecosystem=row.ecosystem or None,
-                package=row.package or None,
-            )
-            for row in rows
-        ]
+            return _usable_admins(connection, self._clock()) != set()
 
-    def grant(self, grant: Grant) -> None:
-        """Give a right; giving it twice is giving it once."""
+    def registration_open(self, *, default: bool) -> bool:
+        """Whether people may register themselves; `default` holds until an admin has said otherwise."""
+        with reading(self._engine) as connection:
+            said = _counter(connection, _REGISTER)
+        return default if said is None else bool(said)
+
+    # --- changing -------------------------------------------------------------------------------------------
+
+    def open_registration(self, *, allow: bool) -> None:
+        """Let people register themselves, or stop that."""
+        table = schema.counters
         with writing(self._engine) as connection:
-            _grant(connection, grant)
+            if _counter(connection, _REGISTER) is None:
+                connection.execute(insert(table).values(name=_REGISTER, value=int(allow)))
+            else:
+                connection.execute(update(table).where(table.c.name == _REGISTER).values(value=int(allow)))
 
+    def register(self, name: str, password: str, *, default_open: bool) -> Account:
+        """Take somebody's own registration: a pending user; the very first one becomes an approved admin.
 
-def _service_account(connection: Connection, name: str, *, admin: bool, now: int) -> None:
-    table = schema.accounts
-    row = connection.execute(select(table).where(table.c.name == name)).one_or_none()
-    if row is None:
+        The first is whoever comes while no account is an admin. A service account counts, whatever became of its
+        keys: an admin key that expired must not let a stranger in.
+
+        Raises:
+            BadName, AccountExists: the name cannot be had.
+            RegistrationClosed: registration is not allowed.
+        """
+        check_name("account", name)
+        with writing(self._engine) as connection:
+            first = connection.execute(select(_T.c.name).where(_T.c.admin).limit(1)).first() is None
+            said = _counter(connection, _REGISTER)
+            if not first and not (default_open if said is None else said):
+                raise RegistrationClosed
+            return self._create(connection, name, "user", password, admin=first, pending=not first)
+
+    def create(
+        self, name: str, *, kind: str = "user", password: str | None = None, admin: bool = False
+    ) -> Account:
+        """Make an approved account; a user without a password must set one before signing in.
+
+        Raises:
+            BadName, AccountExists: the name cannot be had.
+        """
+        check_name("account", name)
+        with writing(self._engine) as connection:
+            return self._create(connection, name, kind, password, admin=admin, pending=False)
+
+    def _create(
+        self,
+        connection: Connection,
+        name: str,
+        kind: str,
+        password: str | None,
+        *,
+        admin: bool,
+        pending: bool,
+    ) -> Account:
+        taken = connection.execute(
+            select(_T.c.name, _T.c.kind).where(func.lower(_T.c.name) == name.lower())
+        ).one_or_none()
+        if taken is not None:
+            word = "user" if taken.kind == "user" else "service account"
+            raise AccountExists("account", name, f"the {word} {taken.name}")
         connection.execute(
-            insert(table).values(name=name, kind="service", admin=admin, pending=False, created_us=now)
+            insert(_T).values(
+                name=name,
+                kind=kind,
+                admin=admin,
+                password=password,
+                pending=pending,
+                created_us=self._clock(),
+            )
         )
-    elif row.kind != "service":
-        raise Unprocessable(f"{name} is a user account; choose another name for the key")
-    elif row.admin != admin:
-        was = "an admin" if row.admin else "not an admin"
-        raise Unprocessable(f"the account {name} exists and is {was}; choose another name for the key")
+        return _account(_need(connection, name))
+
+    def set_password(self, name: str, password: str) -> None:
+        """Replace a user's password and end every session of theirs.
+
+        Raises:
+            NotFound: there is no such user.
+        """
+        with writing(self._engine) as connection:
+            _need_user(connection, name)
+            connection.execute(update(_T).where(_T.c.name == name).values(password=password))
+            connection.execute(delete(schema.sessions).where(schema.sessions.c.account == name))
+
+    def rehash(self, name: str, old: str, new: str) -> None:
+        """Store the same password hashed anew, unless it was changed meanwhile."""
+        with writing(self._engine) as connection:
+            connection.execute(update(_T).where(_T.c.name == name, _T.c.password == old).values(password=new))
+
+    def approve(self, name: str) -> Account:
+        """Let a pending user in; approving twice is approving once.
+
+        Raises:
+            NotFound: there is no such user.
+        """
+        with writing(self._engine) as connection:
+            _need_user(connection, name)
+            connection.execute(update(_T).where(_T.c.name == name).values(pending=False))
+            return _account(_need(connection, name))
+
+    def set_admin(self, name: str, *, admin: bool) -> Account:
+        """Make an account an admin, or an admin an ordinary account; sessions end, since what they may do changed.
+
+        Raises:
+            NotFound: there is no such account.
+            Unprocessable: it waits for approval.
+            LastAdmin: nobody could administer the server after this.
+        """
+        with writing(self._engine) as connection:
+            row = _need(connection, name)
+            if admin and row.pending:
+                raise Unprocessable(f"{name} waits for approval: approve the account first")
+            if not admin:
+                _keep_one_admin(connection, row, self._clock())
+            if bool(row.admin) != admin:
+                connection.execute(update(_T).where(_T.c.name == name).values(admin=admin))
+                connection.execute(delete(schema.sessions).where(schema.sessions.c.account == name))
+            return _account(_need(connection, name))
+
+    def delete(self, name: str) -> Account:
+        """Forget an account with its keys, sessions, memberships and rights; what it uploaded stays.
+
+        Raises:
+            NotFound: there is no such account.
+            LastAdmin: nobody could administer the server after this.
+        """
+        with writing(self._engine) as connection:
+            row = _need(connection, name)
+            _keep_one_admin(connection, row, self._clock())
+            for table in (schema.keys, schema.sessions, schema.members):
+                connection.execute(delete(table).where(table.c.account == name))
+            connection.execute(delete(schema.invitations).where(schema.invitations.c.account == name))
+            forget_principal(connection, f"{row.kind}:{name}")
+            connection.execute(delete(_T).where(_T.c.name == name))
+        return _account(row)
 
 
-def _grant(connection: Connection, grant: Grant) -> None:
-    table = schema.grants
-    values = {
-        "principal": grant.principal,
-        "action": str(grant.action),
-        "channel": grant.channel,
-        "ecosystem": grant.ecosystem or "",
-        "package": grant.package or "",
+def groups_of(connection: Connection, name: str) -> frozenset[str]:
+    """Return the groups of an account, the built-in ones too."""
+    table = schema.members
+    groups = connection.execute(select(table.c.group).where(table.c.account == name)).scalars()
+    return frozenset({*access.BUILT_IN, *groups})
+
+
+def _usable_admins(connection: Connection, now: int) -> set[str]:
+    keys = schema.keys
+    by_password = connection.execute(
+        select(_T.c.name).where(_T.c.admin, _T.c.pending.is_(False), _T.c.password.is_not(None))
+    ).scalars()
+    by_key = connection.execute(
+        select(_T.c.name, keys.c.expires_us, keys.c.channels, keys.c.actions)
+        .join(keys, keys.c.account == _T.c.name)
+        .where(_T.c.admin, _T.c.pending.is_(False), keys.c.revoked_us.is_(None))
+    )
+    return set(by_password) | {
+        row.name
+        for row in by_key
+        if row.channels is None and row.actions is None and (row.expires_us is None or row.expires_us > now)
     }
-    there = select(table.c.id).where(*(table.c[name] == value for name, value in values.items()))
-    if connection.execute(there).scalar_one_or_none() is None:
-        connection.execute(insert(table).values(**values))
 
 
-def _key_query(*more: Any) -> Select[Any]:
-    table = schema.keys
-    return select(
-        table.c.id,
-        table.c.account,
-        table.c.name,
-        table.c.fingerprint,
-        table.c.created_us,
-        table.c.expires_us,
-        table.c.last_used_us,
-        table.c.revoked_us,
-        schema.accounts.c.admin,
-        *more,
-    ).join(schema.accounts, schema.accounts.c.name == table.c.account)
+def _keep_one_admin(connection: Connection, row: Row[Any], now: int) -> None:
+    if row.admin and not _usable_admins(connection, now) - {row.name}:
+        raise LastAdmin(row.name)
 
 
-def _key(row: Row[Any]) -> Key:
-    return Key(
-        id=row.id,
-        account=row.account,
+def _counter(connection: Connection, name: str) -> int | None:
+    table = schema.counters
+    return connection.execute(select(table.c.value).where(table.c.name == name)).scalar_one_or_none()
+
+
+def _row(connection: Connection, name: str) -> Row[Any] | None:
+    return connection.execute(select(_T).where(_T.c.name == name)).one_or_none()
+
+
+def _need(connection: Connection, name: str) -> Row[Any]:
+    row = _row(connection, name)
+    if row is None:
+        raise NotFound("account", name, "`packhouse user list` shows them")
+    return row
+
+
+def _need_user(connection: Connection, name: str) -> None:
+    if _need(connection, name).kind != "user":
+        raise Unprocessable(f"{name} is a service account: it signs in with keys only")
+
+
+def _account(row: Row[Any]) -> Account:
+    return Account(
         name=row.name,
-        fingerprint=row.fingerprint,
+        kind=row.kind,
+        admin=bool(row.admin),
+        pending=bool(row.pending),
+        has_password=row.password is not None,
         created_us=row.created_us,
-        expires_us=row.expires_us,
-        last_used_us=row.last_used_us,
-        revoked_us=row.revoked_us,
-        admin=row.admin,
     )

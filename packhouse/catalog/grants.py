@@ -137,6 +137,33 @@ class Grants:
             _close(connection, about, self._clock())
             return _settle(connection, about, self._clock(), areas, changed=not there)
 
+    def reconsider(self, channel: str, areas: Mapping[tuple[str, str], Iterable[Area]]) -> Given:
+        """Decide anew which closed packages of a channel are restricted, after a grant on the whole channel changed.
+
+        What `everyone` may do in the whole channel covers reading its closed packages; taking that away restricts them.
+
+        Args:
+            channel: where.
+            areas: what is published of each closed package, (ecosystem, package); marked if its files have to move.
+        """
+        table = schema.closed
+        moved, awaited = False, dict[Area, int]()
+        with writing(self._engine) as connection:
+            rows = connection.execute(select(table).where(table.c.channel == channel)).all()
+            for row in rows:
+                about = Grant(
+                    principal="",
+                    action=Action.READ,
+                    channel=channel,
+                    ecosystem=row.ecosystem,
+                    package=row.package,
+                )
+                mine = areas.get((row.ecosystem, row.package), ())
+                given = _settle(connection, about, self._clock(), mine, changed=False)
+                awaited.update(given.awaited)
+                moved = moved or given.moved
+        return Given(changed=moved, moved=moved, awaited=awaited)
+
 
 def give(connection: Connection, grant: Grant, now: int, *, areas: Iterable[Area] = ()) -> Given:
     """Give a right inside a write transaction of the catalog; see `Grants.give`."""
@@ -156,9 +183,7 @@ def forget_principal(connection: Connection, principal: str) -> None:
     connection.execute(delete(_T).where(_T.c.principal == principal))
 
 
-def _settle(
-    connection: Connection, grant: Grant, now: int, areas: Iterable[Area], *, changed: bool
-) -> Given:
+def _settle(connection: Connection, grant: Grant, now: int, areas: Iterable[Area], *, changed: bool) -> Given:
     """Note where the package belongs now; if that is new, mark what is published of it."""
     if grant.package is None or grant.ecosystem is None:
         return Given(changed=changed, awaited={})
@@ -205,7 +230,8 @@ def _refuse_unknown(connection: Connection, grant: Grant) -> None:
     kind, _, name = grant.principal.partition(":")
     if kind == "group":
         known = name in access.BUILT_IN or (
-            connection.execute(select(schema.groups.c.name).where(schema.groups.c.name == name)).first() is not None
+            connection.execute(select(schema.groups.c.name).where(schema.groups.c.name == name)).first()
+            is not None
         )
     else:
         accounts = schema.accounts

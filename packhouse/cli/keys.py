@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from packhouse.catalog.accounts import Key
+from packhouse.catalog.keys import Key
 from packhouse.cli.local import opened
 from packhouse.cli.options import data_option
 from packhouse.cli.output import moment, say, table, yes
@@ -61,7 +61,7 @@ def create(
         for _, channel in grants:
             house.catalog.channels.get(channel)  # a right on a misspelt channel would be found out at 3 a.m.
         expires_us = house.catalog.clock() + expires_days * _DAY_US if expires_days else None
-        made, secret = house.catalog.accounts.create_key(
+        made, secret = house.catalog.keys.create_for_service(
             name, admin=admin, expires_us=expires_us, grants=grants
         )
     may = "everything" if admin else ", ".join(f"{a} {c}" for a, c in grants) or "read what everyone may read"
@@ -87,7 +87,7 @@ def list_(data: Path) -> None:
                 moment(item.last_used_us),
                 _state(item, now),
             )
-            for item in house.catalog.accounts.keys()  # noqa: SIM118 - no dict
+            for item in house.catalog.keys.list()
         ]
     head = ("ID", "NAME", "FINGERPRINT", "ADMIN", "CREATED (UTC)", "EXPIRES", "LAST USED", "STATE")
     click.echo(table(head, rows))
@@ -99,7 +99,7 @@ def list_(data: Path) -> None:
 def revoke(key: str, data: Path) -> None:
     """Revoke a key; the next request with it is refused."""
     with opened(data) as house:
-        gone = house.catalog.accounts.revoke(key)
+        gone = house.catalog.keys.revoke(key)
     say(f"key {gone.name} (fingerprint {gone.fingerprint}) is revoked")
 
 

@@ -108,7 +108,7 @@ def _first_key(house: House) -> None:
     tries = ("admin", *(f"admin-{number}" for number in range(2, 100)))
     for name in tries:
         with suppress(Unprocessable):  # an expired key of that name is still there
-            _key, secret = house.catalog.accounts.create_key(name, admin=True)
+            _key, secret = house.catalog.keys.create_for_service(name, admin=True)
             click.echo(
                 f"\nThe key of the first admin. It is shown this once, so keep it:\n\n{secret}\n\n"
                 "Packhouse's own commands read it from the variable PACKHOUSE_KEY. Other clients take it as the\n"

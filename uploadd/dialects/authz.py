@@ -11,7 +11,6 @@ from aiohttp import web
 from packhouse.errors import BadName, Unauthenticated
 from packhouse.model import Action, Channel, Ecosystem, Principal
 from packhouse.names import parse_channel, parse_project, parse_segment
-from uploadd import identity
 from uploadd.call import Call
 from uploadd.routing import OPEN, Route
 
@@ -36,7 +35,7 @@ async def authz(call: Call) -> web.Response:
 
 def _decide(call: Call, path: str, root: str) -> int:
     try:
-        principal = identity.principal(call.services.house.catalog, call.shown)
+        principal = call.identify()
     except Unauthenticated:
         return _WHO
     if _may(call, principal, path, root):

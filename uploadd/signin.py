@@ -1,0 +1,182 @@
+"""Who is asking: from what was shown to a principal. Everything here blocks.
+
+Authentication may be remembered, authorisation never is: a password that was right is remembered for a few
+minutes together with the stored hash it was compared with, so that a changed password, a deleted account or one
+that waits for approval counts from the next request on. Argon2 costs 40 ms, and pip shows its password each time.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+import secrets
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+
+from packhouse.catalog import Catalog
+from packhouse.catalog.keys import is_key
+from packhouse.catalog.passwords import hash_password, is_outdated, verify_password
+from packhouse.catalog.sessions import Session
+from packhouse.errors import RateLimited, Unauthenticated
+from packhouse.model import ANONYMOUS, Principal
+from uploadd.identity import Credentials
+
+TRIES, WINDOW_S = 10, 300.0
+"""So many wrong passwords are answered per account, and per address, in so many seconds."""
+_NO_USER = frozenset({"", "__token__"})
+_REMEMBER_S, _MOST = 300.0, 20_000
+
+
+class Failures:
+    """Counts wrong passwords by some name, over a sliding window; thread-safe.
+
+    When too many names are counted at once, new ones are refused: closed, not open.
+    """
+
+    def __init__(
+        self,
+        tries: int = TRIES,
+        window_s: float = WINDOW_S,
+        *,
+        most: int = _MOST,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._tries, self._window_s, self._most, self._monotonic = tries, window_s, most, monotonic
+        self._by_name: OrderedDict[str, deque[float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def check(self, name: str) -> None:
+        """Pass, or raise `RateLimited` once the window holds all the tries there are."""
+        with self._lock:
+            now = self._monotonic()
+            times = self._alive(name, now)
+            if len(times) >= self._tries:
+                raise self._refusal(times[0] + self._window_s - now)
+            if name not in self._by_name and len(self._by_name) >= self._most:
+                self._prune(now)
+                if len(self._by_name) >= self._most:
+                    raise self._refusal(self._window_s)
+
+    def note(self, name: str) -> None:
+        """Count one."""
+        with self._lock:
+            now = self._monotonic()
+            times = self._alive(name, now)
+            times.append(now)
+            self._by_name[name] = times
+            self._by_name.move_to_end(name)
+
+    def _alive(self, name: str, now: float) -> deque[float]:
+        times = self._by_name.get(name, deque())
+        while times and times[0] <= now - self._window_s:
+            times.popleft()
+        return times
+
+    def _prune(self, now: float) -> None:
+        for name in [name for name in self._by_name if not self._alive(name, now)]:
+            del self._by_name[name]
+
+    def _refusal(self, wait_s: float) -> RateLimited:
+        return RateLimited("wrong passwords", limit=self._tries, retry_after_s=max(1, int(wait_s) + 1))
+
+
+class SignIn:
+    """Turns credentials into principals, for one process; thread-safe."""
+
+    def __init__(self, catalog: Catalog, *, failures: Failures | None = None) -> None:
+        self._catalog = catalog
+        self._failures = failures or Failures()
+        self._pepper = secrets.token_bytes(32)
+        self._known: OrderedDict[bytes, float] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def principal(self, shown: Credentials, address: str) -> Principal:
+        """Return who that is; asks the catalog each time, so that a revoked key stops at once.
+
+        Raises:
+            Unauthenticated: something was shown, but it is neither an active key, nor an account's password, nor a
+                session. It is never taken for nobody.
+            RateLimited: too many wrong passwords for this account or from this address.
+        """
+        if shown.secret and is_key(shown.secret):
+            found = self._catalog.keys.authenticate(shown.secret, address=address)
+        elif shown.secret and shown.user not in _NO_USER and not shown.secret.startswith("pkh-"):
+            return self.by_password(shown.user, shown.secret, address)
+        elif shown.session and not shown.shown:
+            session = self.session(shown)
+            # A cookie that ended is no claim to be somebody: a browser sends it without being asked to.
+            if session is None:
+                return ANONYMOUS
+            found = self._catalog.accounts.principal(session.account, via="session", address=address)
+        elif not shown.shown:
+            return ANONYMOUS
+        else:
+            found = None
+        if found is None:
+            raise Unauthenticated(
+                "the API key is unknown, revoked or expired: check it, or make a new one with "
+                "`packhouse key create`"
+            )
+        return found
+
+    def session(self, shown: Credentials) -> Session | None:
+        """Return the session of a browser that shows nothing else; None without one."""
+        if shown.shown or not shown.session:
+            return None
+        return self._catalog.sessions.find(shown.session)
+
+    def by_password(self, name: str, password: str, address: str) -> Principal:
+        """Return the user whose password this is.
+
+        Raises:
+            Unauthenticated: no such user, no such password (one sentence for both), or a user who waits for approval.
+            RateLimited: too many wrong ones; a password that was right a moment ago still passes.
+        """
+        accounts = self._catalog.accounts
+        stored = accounts.stored_password(name)
+        seal = self._seal(name, password, stored or "")
+        if not self._remembers(seal):
+            counted = (f"account {name.casefold()[:100]}", f"address {network(address)}")
+            for what in counted:
+                self._failures.check(what)
+            if not verify_password(password, stored):
+                for what in counted:
+                    self._failures.note(what)
+                raise Unauthenticated(
+                    "the user name or the password is wrong: check both; scripts better use an API key"
+                )
+            self._remember(seal)
+            if stored is not None and is_outdated(stored):
+                accounts.rehash(name, stored, hash_password(password))
+        found = accounts.principal(name, via="password", address=address)
+        if found is None:
+            raise Unauthenticated(f"the account {name} waits for an admin's approval; ask one to approve it")
+        return found
+
+    def _seal(self, *parts: str) -> bytes:
+        text = "\0".join(f"{len(part)}:{part}" for part in parts)
+        return hmac.digest(self._pepper, text.encode("utf-8", "surrogatepass"), hashlib.sha256)
+
+    def _remembers(self, seal: bytes) -> bool:
+        with self._lock:
+            return self._known.get(seal, 0.0) > time.monotonic()
+
+    def _remember(self, seal: bytes) -> None:
+        with self._lock:
+            self._known[seal] = time.monotonic() + _REMEMBER_S
+            while len(self._known) > _MOST:
+                self._known.popitem(last=False)
+
+
+def network(address: str) -> str:
+    """Return what an address is counted as: an IPv4 address itself, an IPv6 address as its /64."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return "unknown"
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is not None:
+            return str(found.ipv4_mapped)
+        return str(ipaddress.ip_network((found, 64), strict=False))
+    return str(found)
