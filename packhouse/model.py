@@ -205,7 +205,10 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One line of a channel's history; `serial` counts from 1 without gaps, per channel."""
+    """One line of a channel's history; `serial` counts from 1 without gaps, per channel.
+
+    `origin` is the address that the change came from, or `local`; empty where nobody noted one.
+    """
 
     channel: ChannelName
     serial: int
@@ -215,6 +218,7 @@ class Event:
     by: str
     at_us: int
     note: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

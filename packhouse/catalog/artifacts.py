@@ -68,6 +68,16 @@ class Change:
     awaited: Mapping[Area, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Deed:
+    """What the history says of a change: what it was, by whom, why, and from where."""
+
+    kind: EventKind
+    by: str
+    note: str
+    origin: str
+
+
 class Artifacts(Lookups):
     """The artifacts of one catalog: the questions of `Lookups`, and the transactions that change them."""
 
@@ -80,6 +90,7 @@ class Artifacts(Lookups):
         by: str,
         token: str,
         lease_s: float,
+        origin: str = "",
         overwrite: bool = False,
         uploaded_us: int | None = None,
         imported: bool = False,
@@ -91,6 +102,7 @@ class Artifacts(Lookups):
             by: the account.
             token: the lease's token, unique per attempt; starts with the instance that holds it.
             lease_s: seconds until the reaper may take the row over.
+            origin: the address that the upload came from.
             overwrite: other bytes may replace the live ones (the right was checked).
             uploaded_us: the upload time that the source of an import told; None lets the server assign it.
             imported: the source told no upload time.
@@ -114,6 +126,7 @@ class Artifacts(Lookups):
                     serial=0,
                     uploaded_us=uploaded_us or 0,
                     uploaded_by=by,
+                    origin=origin,
                     imported=imported,
                     token=token,
                     lease_us=self._clock() + int(lease_s * 1_000_000),
@@ -186,7 +199,7 @@ class Artifacts(Lookups):
             )
             kind = EventKind.UPLOAD if old is None else EventKind.REPLACE
             artifact = to_artifact(connection.execute(select(_T).where(_T.c.id == ticket.id)).one())
-            append_event(connection, artifact, kind, artifact.uploaded_by, now)
+            append_event(connection, artifact, kind, artifact.uploaded_by, now, origin=row.origin)
             if old is not None:
                 gone = set(suffixes_of(connection, old.id)) - set(suffixes_of(connection, ticket.id))
                 discard(connection, ticket.channel, {ticket.path + suffix: grace_s for suffix in gone}, now)
@@ -224,6 +237,7 @@ class Artifacts(Lookups):
         by: str,
         grace_s: float,
         note: str = "",
+        origin: str = "",
     ) -> Change:
         """Delete live artifacts in one transaction; their names are burnt.
 
@@ -234,6 +248,7 @@ class Artifacts(Lookups):
             by: the account.
             grace_s: seconds the bytes stay readable for clients that hold an older index; 0 for a leaked secret.
             note: the reason, for the history.
+            origin: the address that the request came from, for the history too.
 
         Raises:
             NotFound: one of them is not live; then none is deleted.
@@ -254,12 +269,19 @@ class Artifacts(Lookups):
                 ]
             discard(connection, channel, dict.fromkeys(doomed, grace_s), now)
 
-        return self._change(channel, paths, rules, EventKind.DELETE, by, note, burn)
+        return self._change(channel, paths, rules, _Deed(EventKind.DELETE, by, note, origin), burn)
 
     def yank(
-        self, channel: ChannelName, paths: Iterable[str], rules: Rules, *, by: str, reason: str | None
+        self,
+        channel: ChannelName,
+        paths: Iterable[str],
+        rules: Rules,
+        *,
+        by: str,
+        reason: str | None,
+        origin: str = "",
     ) -> Change:
-        """Yank (a reason, which may be empty) or un-yank (None) live artifacts (PEP 592).
+        """Yank (a reason, which may be empty) or un-yank (None) live artifacts (PEP 592); `origin` as for `delete`.
 
         Raises:
             NotFound: one of them is not live; then none is changed.
@@ -269,16 +291,14 @@ class Artifacts(Lookups):
             connection.execute(update(_T).where(_T.c.id == artifact.id).values(yanked=reason, serial=serial))
 
         kind = EventKind.UNYANK if reason is None else EventKind.YANK
-        return self._change(channel, paths, rules, kind, by, reason or "", set_yanked)
+        return self._change(channel, paths, rules, _Deed(kind, by, reason or "", origin), set_yanked)
 
     def _change(
         self,
         channel: ChannelName,
         paths: Iterable[str],
         rules: Rules,
-        kind: EventKind,
-        by: str,
-        note: str,
+        deed: _Deed,
         apply: Callable[[Connection, Artifact, int, int], None],
     ) -> Change:
         changed: list[Artifact] = []
@@ -293,7 +313,7 @@ class Artifacts(Lookups):
                 serial = next_serial(connection, channel)
                 apply(connection, to_artifact(row), serial, now)
                 artifact = to_artifact(connection.execute(select(_T).where(_T.c.id == row.id)).one())
-                append_event(connection, artifact, kind, by, now, note)
+                append_event(connection, artifact, deed.kind, deed.by, now, deed.note, origin=deed.origin)
                 awaited.update(touch_package(connection, artifact, rules, now))
                 changed.append(artifact)
         return Change(artifacts=tuple(changed), serial=serial, awaited=awaited)

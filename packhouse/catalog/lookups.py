@@ -121,6 +121,7 @@ class Lookups:
                 by=row.by,
                 at_us=row.at_us,
                 note=row.note,
+                origin=row.origin,
             )
             for row in rows
         ]

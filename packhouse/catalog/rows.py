@@ -119,9 +119,16 @@ def next_serial(connection: Connection, channel: str) -> int:
 
 
 def append_event(
-    connection: Connection, artifact: Artifact, kind: EventKind, by: str, now: int, note: str = ""
+    connection: Connection,
+    artifact: Artifact,
+    kind: EventKind,
+    by: str,
+    now: int,
+    note: str = "",
+    *,
+    origin: str = "",
 ) -> None:
-    """Write the next line of the channel's history."""
+    """Write the next line of the channel's history; `origin` is the address that the change came from."""
     connection.execute(
         insert(schema.events).values(
             channel=artifact.channel,
@@ -132,6 +139,7 @@ def append_event(
             by=by,
             at_us=now,
             note=note,
+            origin=origin,
         )
     )
 
