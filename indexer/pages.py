@@ -6,11 +6,11 @@ folder still looks right. The one absolute address, the channel's own inside sho
 stands there.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import orjson
 
+from packhouse import lists
 from packhouse.assets import site_files
 from packhouse.ecosystems import PackageView, Page, Pages, Records
 from packhouse.model import Channel, Ecosystem
@@ -21,33 +21,6 @@ STATIC = "_static"
 """Folder of a channel that holds its copy of the assets; no subdir and no other name of the layout."""
 
 _WEB_LINKS = ("https://", "http://", "mailto:")
-
-_LISTS: Mapping[Ecosystem, tuple[str, Mapping[str, str]]] = {
-    Ecosystem.CONDA: (
-        "Conda packages",
-        {
-            "conda": "conda install --override-channels --channel {channel} NAME",
-            "pixi": "pixi workspace channel add {channel}",
-        },
-    ),
-    Ecosystem.PYPI: (
-        "Python packages",
-        {
-            "pip": "pip install --index-url {channel}/simple/ NAME",
-            "uv": "uv pip install --index-url {channel}/simple/ NAME",
-        },
-    ),
-    Ecosystem.GENERIC: ("Build products", {}),
-}
-"""What the channel's page says of each ecosystem: title of its list, and how its packages are installed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Snippet:
-    """A command to copy; the channel's address stands between the parts (n >= 1)."""
-
-    tool: str
-    parts: Sequence[str]
 
 
 def serial(number: int) -> Pages:
@@ -63,9 +36,9 @@ def package(channel: Channel, key: str, view: PackageView, settings: Settings) -
         title=f"{view.name} {view.version} · {channel.name}",
         view=view,
         links=links,
-        snippets=_snippets(view.install),
+        snippets=lists.snippets(view.install),
         channel=channel.name,
-        channel_url=_channel_url(channel, settings),
+        channel_url=lists.channel_url(channel, settings),
         up="../../",
         static=f"../../{STATIC}/",
     )
@@ -74,52 +47,24 @@ def package(channel: Channel, key: str, view: PackageView, settings: Settings) -
 
 def channel(channel: Channel, records: Records, settings: Settings) -> Pages:
     """Render the channel's page, and its copy of the assets before it."""
-    lists = [
-        (ecosystem.value, title, _snippets(usage), records.packages(ecosystem))
-        for ecosystem, (title, usage) in _LISTS.items()
-    ]
-    body = render(
-        "channel.html",
-        title=channel.name,
-        channel=channel.name,
-        private=channel.private,
-        channel_url=_channel_url(channel, settings),
-        lists=[item for item in lists if item[3]],
-        up="./",
-        static=f"{STATIC}/",
-    )
+    packages = {ecosystem: records.packages(ecosystem) for ecosystem in Ecosystem}
     assets = [
         Page(f"{STATIC}/{path}", content)
         for path, content in site_files().items()
         if not path.endswith(".html")
     ]
+    body = lists.channel_page(channel, packages, settings, static=f"{STATIC}/")
     return Pages(leaves=(*assets, Page("index.html", body)))
 
 
 def site(channels: Sequence[Channel], settings: Settings) -> Pages:
     """Render the server's front page, with the public channels only, and the assets before it.
 
-    A private channel never shows here: its name alone may be a secret.
+    Another channel never shows here: its name alone may be a secret.
     """
-    body = render(
-        "site.html",
-        title="Channels",
-        channels=[item.name for item in channels if not item.private],
-        default=settings.default_channel,
-        server_url=settings.base_url.rstrip("/"),
-        static="static/",
-    )
+    body = lists.site_page([item.name for item in channels if item.place == "public"], settings)
     assets = [Page(f"static/{path}", content) for path, content in site_files().items()]
     return Pages(leaves=(*assets, Page("index.html", body)))
-
-
-def _snippets(install: Mapping[str, str]) -> list[Snippet]:
-    # Split, never format: a package may be called anything, braces included.
-    return [Snippet(tool, command.split("{channel}")) for tool, command in install.items()]
-
-
-def _channel_url(channel: Channel, settings: Settings) -> str:
-    return f"{settings.base_url.rstrip('/')}/{channel.name}" if settings.base_url else ""
 
 
 def _is_safe(address: str) -> bool:

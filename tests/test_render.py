@@ -24,7 +24,13 @@ def test_an_unknown_name_is_an_error(tmp_path):
 def test_our_templates_are_found():
     """They lie beside the package, or inside it."""
     body = render(
-        "site.html", title="Channels", channels=["a<b"], default="main", server_url="", static="static/"
+        "site.html",
+        title="Channels",
+        channels=["a<b"],
+        closed=(),
+        default="main",
+        server_url="",
+        static="static/",
     )
 
     assert b"a&lt;b" in body

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import orjson
 
-from packhouse.ecosystems import PackageView, Page, Pages, Records, Section
+from packhouse.ecosystems import Package, PackageView, Page, Pages, Records, Section
 from packhouse.ecosystems.generic.names import in_order, newest
 from packhouse.model import Area, Artifact, Ecosystem, Json
 
@@ -27,7 +27,8 @@ def render(area: Area, records: Records) -> Pages:
     A product without a live file has no listing.
     """
     if area.kind == "root":
-        return Pages(leaves=(_root(records),))
+        body = root_listing(records.packages(Ecosystem.GENERIC))
+        return Pages(leaves=(Page("products/index.json", body),))
     artifacts = list(records.live(Ecosystem.GENERIC, package=area.key))
     if not artifacts:
         return Pages()
@@ -76,7 +77,8 @@ def _moment(artifact: Artifact) -> str:
     return artifact.uploaded.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _root(records: Records) -> Page:
+def root_listing(packages: Sequence[Package]) -> bytes:
+    """Render the list of products (`products/index.json`), by name; each `url` is relative to it."""
     products = [
         {
             "product": package.name,
@@ -85,10 +87,9 @@ def _root(records: Records) -> Page:
             "files": package.files,
             "serial": package.serial,
         }
-        for package in sorted(records.packages(Ecosystem.GENERIC), key=lambda package: package.name)
+        for package in sorted(packages, key=lambda package: package.name)
     ]
-    body = orjson.dumps({"products": products}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    return Page("products/index.json", body)
+    return orjson.dumps({"products": products}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def view(package: str, records: Records) -> PackageView | None:

@@ -180,21 +180,34 @@ def _document(title: str, lines: Iterable[str]) -> bytes:
 
 
 def _root(packages: Sequence[Package]) -> Iterator[Page]:
-    """Render the list of projects; bandersnatch compares `_last-serial` of each with what it has."""
-    projects = sorted(packages, key=lambda package: package.name)
-    body = orjson.dumps(
+    yield from variants("simple/index.json", root_json(packages))
+    yield from variants("simple/index.html", root_html(packages))
+
+
+def root_json(packages: Sequence[Package]) -> bytes:
+    """Render the list of projects as JSON; bandersnatch compares `_last-serial` of each with what it has."""
+    return orjson.dumps(
         {
             "meta": {
                 "api-version": API_VERSION,
-                "_last-serial": max((package.serial for package in projects), default=0),
+                "_last-serial": max((package.serial for package in packages), default=0),
             },
-            "projects": [{"name": package.name, "_last-serial": package.serial} for package in projects],
+            "projects": [
+                {"name": package.name, "_last-serial": package.serial} for package in _by_name(packages)
+            ],
         },
         option=_JSON,
     )
-    yield from variants("simple/index.json", body)
-    anchors = (f'<a href="{quote(p.name)}/">{html.escape(p.name)}</a><br>' for p in projects)
-    yield from variants("simple/index.html", _document("Simple index", anchors))
+
+
+def root_html(packages: Sequence[Package]) -> bytes:
+    """Render the list of projects as HTML (PEP 503)."""
+    anchors = (f'<a href="{quote(p.name)}/">{html.escape(p.name)}</a><br>' for p in _by_name(packages))
+    return _document("Simple index", anchors)
+
+
+def _by_name(packages: Sequence[Package]) -> list[Package]:
+    return sorted(packages, key=lambda package: package.name)
 
 
 def variants(path: str, body: bytes) -> Iterator[Page]:
