@@ -57,11 +57,22 @@ class Rights:
         """Whether they may do `action` to the channel or to at least one package that they were granted."""
         if self.permits(principal, action, channel):
             return True
+        return bool(self.granted(principal, channel, action))
+
+    def granted(
+        self, principal: Principal, channel: Channel, action: Action = Action.READ
+    ) -> frozenset[tuple[str, str]]:
+        """Return the packages, (ecosystem, package), that they may do `action` to because of a grant on them.
+
+        For somebody without the right on the channel these are all there are.
+        """
         mine = self._catalog.grants.of_principals(access.names(principal), channel.name)
-        closed = frozenset((grant.ecosystem or "", grant.package or "") for grant in mine if grant.package)
-        policy = self._policy(channel, grants=tuple(mine), closed=closed)
-        return any(
-            access.permits(policy, principal, action, grant.ecosystem, grant.package) for grant in mine
+        wanted = frozenset((grant.ecosystem or "", grant.package) for grant in mine if grant.package)
+        policy = self._policy(channel, grants=tuple(mine), closed=wanted)
+        return frozenset(
+            (ecosystem, package)
+            for ecosystem, package in wanted
+            if access.permits(policy, principal, action, ecosystem, package)
         )
 
     def restricted_for(self, principal: Principal, channel: Channel, ecosystem: str) -> frozenset[str]:
