@@ -19,7 +19,7 @@ from packhouse.intake.receive import Intake, reap
 from packhouse.intake.stage import sweep
 from packhouse.model import ANONYMOUS, Action
 from packhouse.rights import Rights
-from uploadd import accesslog, door, identity, problems
+from uploadd import accesslog, auditing, door, identity, problems
 from uploadd.call import Call
 from uploadd.dialects import artifactory, authz, health, listings, native, prefix, products, pypi, quetz
 from uploadd.limits import Gate, InFlight
@@ -27,7 +27,6 @@ from uploadd.probe import Probe
 from uploadd.publication import Publication
 from uploadd.routing import Need, Route, Router
 from uploadd.services import Services
-from uploadd.signin import SignIn
 from uploadd.target import parse_target
 
 ROUTES: tuple[Route, ...] = (
@@ -68,11 +67,12 @@ def create_app(house: House, intake: Intake, routes: Iterable[Route] = ROUTES) -
     Raises:
         ValueError: a route declares no action, or two are the same.
     """
+    auditor = auditing.Auditor(house.catalog)
     services = Services(
         house=house,
         intake=intake,
         rights=Rights(house.catalog, house.settings),
-        signin=SignIn(house.catalog),
+        signin=auditing.WatchedSignIn(house.catalog, auditor),
         publication=Publication(house.catalog.areas, house.wake, wait_s=house.settings.publish_wait_s),
         uploads=Gate(),
         probe=Probe(intake),
@@ -80,7 +80,7 @@ def create_app(house: House, intake: Intake, routes: Iterable[Route] = ROUTES) -
     # A broken Content-Disposition is an error here, not a line on standard error with the client's text in it.
     warnings.simplefilter("error", BadContentDispositionHeader)
     warnings.simplefilter("error", BadContentDispositionParam)
-    entry = _Entry(services, Router(routes))
+    entry = _Entry(services, Router(routes), auditor)
     # One middleware and no aiohttp route: aiohttp decodes %2F before it matches. Bodies are limited by the
     # stage and by `limits`, never by aiohttp's own size.
     app = web.Application(middlewares=[entry.handle], client_max_size=0)
@@ -104,8 +104,8 @@ def make_runner(app: web.Application) -> web.AppRunner:
 class _Entry:
     """Every request's way: target, route, caller, door, handler; and every refusal's way back."""
 
-    def __init__(self, services: Services, router: Router) -> None:
-        self._services, self._router = services, router
+    def __init__(self, services: Services, router: Router, auditor: auditing.Auditor) -> None:
+        self._services, self._router, self._auditor = services, router, auditor
         self.in_flight = InFlight()
 
     @web.middleware
@@ -139,8 +139,9 @@ class _Entry:
                 principal=ANONYMOUS,
                 address=accesslog.address(request),
             )
-            call = await self._pass(route, call, trace)
-            return await route.handler(call)
+            return await self._auditor.watch(
+                route.audited, call, lambda call: self._serve(route, call, trace)
+            )
         except PackhouseError as error:
             trace.code = error.code
             return problems.refusal(error, overrides)
@@ -153,6 +154,9 @@ class _Entry:
         except Exception as error:  # noqa: BLE001 - the last line: whatever it is, the client gets an answer
             trace.code = "internal"
             return problems.unexpected(error)
+
+    async def _serve(self, route: Route, call: Call, trace: accesslog.Trace) -> web.StreamResponse:
+        return await route.handler(await self._pass(route, call, trace))
 
     async def _pass(self, route: Route, call: Call, trace: accesslog.Trace) -> Call:
         """Return the call with its caller and channel, if they may make it."""
@@ -167,6 +171,7 @@ def _enter(route: Route, call: Call, trace: accesslog.Trace) -> Call:
     services, action = call.services, route.action
     principal = call.identify()
     trace.who = principal.name
+    auditing.tell(call, by=principal)
     session = services.signin.session(call.shown) if principal.via == "session" else None
     call = replace(call, principal=principal, session=session)
     if session is not None and call.request.method not in ("GET", "HEAD"):

@@ -73,12 +73,12 @@ artifacts = Table(
     Column("serial", BigInteger, nullable=False),
     Column("uploaded_us", BigInteger, nullable=False),
     Column("uploaded_by", String, nullable=False),
-    Column("origin", String, nullable=False, server_default=""),
     Column("imported", Boolean, nullable=False),
     Column("yanked", Text),
     Column("staged", Text),
     Column("token", String),
     Column("lease_us", BigInteger),
+    Column("origin", String, nullable=False, server_default=""),
     # The name is the lock: one live and one pending row per path. Burnt (gone) and replaced rows pile up.
     Index("uq_artifacts_live", "channel", "path", unique=True, sqlite_where=text("state = 'live'"),
           postgresql_where=text("state = 'live'")),
@@ -137,6 +137,7 @@ events = Table(
     Column("at_us", BigInteger, nullable=False),
     Column("note", Text, nullable=False),
     Column("origin", String, nullable=False, server_default=""),
+    Index("ix_events_at_us", "at_us"),
 )
 
 _area = ("channel", "ecosystem", "kind", "key")
@@ -282,5 +283,6 @@ audit = Table(
     Column("outcome", String, nullable=False),
     Column("note", Text, nullable=False),
     Index("ix_audit_who", "who", "id"),
+    Index("ix_audit_at_us", "at_us", "id"),
     sqlite_autoincrement=True,
 )
