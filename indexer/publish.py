@@ -2,12 +2,18 @@
 
 The reading order matters (DESIGN section 4, step 12): what is published, then the generation, then the rows. The
 other order loses updates: rows read before a newer mark would be published as if they were the newer ones.
+
+From the rows to the files nothing of the channel is moved between the trees (`House.placing`): what was rendered for
+everyone is not written where it may have become private, nor the other way round.
 """
 
 import hashlib
+import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 from indexer import pages as people
 from indexer.plan import Plan, plan
@@ -17,13 +23,16 @@ from packhouse.ecosystems.registry import FORMATS
 from packhouse.house import House
 from packhouse.intake import changes
 from packhouse.model import Area, Channel, Ecosystem
-from packhouse.tree import When, channel_root
+from packhouse.placement import Placement
+from packhouse.tree import When
 
 SERIAL = "serial"
 """Key of the area of kind `channel` that holds `serial.json`; it ends a round (`settle`)."""
 
 TRASH = "trash"
-"""The role under which files leave the trash; it may be taken inside an area's lock, never the other way round."""
+"""The role under which files leave the trash; taken inside an area's lock and `House.placing`, never around them."""
+
+_log = logging.getLogger("indexer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +60,13 @@ class Outcome:
         return f"{self.area}: {', '.join(changed) or 'unchanged'}, {self.elapsed_ms:.0f} ms"
 
 
-def publish(house: House, area: Area) -> Outcome:
+def publish(house: House, area: Area, *, first: Callable[[Area], object] | None = None) -> Outcome:
     """Make one area right, and take its mark away if it is still the one that was read.
+
+    Args:
+        house: where.
+        area: of any kind.
+        first: publishes an area whose pages this one is about to link to for the first time; it raises nothing.
 
     Raises:
         PackhouseError: the store or the catalog failed; the mark stays and everything can be done again.
@@ -61,18 +75,23 @@ def publish(house: House, area: Area) -> Outcome:
     with house.locks.hold(str(area), timeout_s=None):
         before = house.catalog.areas.printed(area)
         gen = house.catalog.areas.generation(area)
-        channel = house.catalog.channels.find(area.channel) if area.channel else None
-        if area.channel and channel is None:  # deleted meanwhile; nothing of it is published any more
-            house.catalog.areas.clear(area, gen)
-            return Outcome(area=area)
-        swapped = _swap(house, area, channel)
-        pages = render(house, area, channel)
-        while channel is not None and _swap(house, area, channel):
-            # An overwrite was committed between the swap and the rows: its bytes go into place before an index
-            # names them.
-            pages = render(house, area, channel)
-            swapped = True
-        todo = _carry_out(house, area, channel, before, pages, gen)
+        # Never reference what is not yet there. A package committed after the generation was read may come later: its
+        # mark on this area is a newer one. One that cannot be published now is not named; see `_mark_lists`.
+        for named in _unpublished(house, area):
+            (first or partial(_quietly, house))(named)
+        with _placing(house, area) as place:
+            if area.channel and place is None:  # deleted meanwhile; nothing of it is published any more
+                house.catalog.areas.clear(area, gen)
+                return Outcome(area=area)
+            swapped = _swap(house, area, place)
+            pages = render(house, area, place)
+            while _swap(house, area, place):
+                # An overwrite was committed between the swap and the rows: its bytes go into place before an index
+                # names them.
+                pages = render(house, area, place)
+                swapped = True
+            todo = _carry_out(house, area, place, before, pages, gen)
+        _mark_lists(house, area, before, pages)
     if not todo.empty or swapped or gen:
         house.wake.poke("published")
     return Outcome(
@@ -94,25 +113,30 @@ def settle(house: House, channel: Channel, serial: int) -> bool:
     with house.locks.hold(str(area), timeout_s=None):
         before = house.catalog.areas.printed(area)
         gen = house.catalog.areas.generation(area)
-        todo = _carry_out(house, area, channel, before, body, gen)
+        with _placing(house, area) as place:
+            if place is None:
+                return False
+            todo = _carry_out(house, area, place, before, body, gen)
     return not todo.empty
 
 
 def render(
-    house: House, area: Area, channel: Channel | None, formats: Mapping[Ecosystem, Format] = FORMATS
+    house: House, area: Area, place: Placement | None, formats: Mapping[Ecosystem, Format] = FORMATS
 ) -> Pages:
     """Render an area from what the catalog holds now.
 
     Args:
         house: where.
         area: of any kind.
-        channel: the area's channel; None for the site.
+        place: where the files of the area's channel belong; None for the site.
         formats: those that exist; `indexer check` gives fresh ones, which remember nothing.
     """
-    if channel is None:
+    if place is None:
         return people.site(house.catalog.channels.list(), house.settings)
-    found = channel
-    records = house.catalog.records(channel.name, lambda path: house.read(found, path))
+    here, channel = place, place.channel
+    records = house.catalog.records(channel.name, lambda path: house.read_at(here, path))
+    if kind := _named(area):
+        records = records.naming_published(kind)
     match area.kind:
         case "index" | "root":
             return formats[Ecosystem(area.ecosystem)].render(area, records)
@@ -125,42 +149,86 @@ def render(
             return people.channel(channel, records, house.settings)
 
 
-def path_of(channel: Channel | None, path: str) -> str:
+def path_of(place: Placement | None, path: str) -> str:
     """Return where a page lies in the tree; None is the site."""
-    return f"{channel_root(channel) if channel else 'public'}/{path}"
+    return place.where(path) if place else f"public/{path}"
 
 
-def _swap(house: House, area: Area, channel: Channel | None) -> bool:
+def _placing(house: House, area: Area) -> AbstractContextManager[Placement | None]:
+    return house.placing(area.channel) if area.channel else nullcontext()
+
+
+def _named(area: Area) -> str:
+    """Return the kind of area, one per package, to whose pages this one links; empty for an area that links to none.
+
+    Conda's root lists do not link: they come from indexes of many packages, and stand beside those.
+    """
+    if area.kind == "root" and area.ecosystem != Ecosystem.CONDA:
+        return "index"
+    return "page" if area.kind == "channel" and area.key != SERIAL else ""
+
+
+def _unpublished(house: House, area: Area) -> list[Area]:
+    """Return the areas that a list would link to, and of which nothing is published yet."""
+    kind = _named(area)
+    if not kind:
+        return []
+    records = house.catalog.records(area.channel, lambda _path: None)
+    return records.unpublished(kind, Ecosystem(area.ecosystem) if area.ecosystem else None)
+
+
+def _quietly(house: House, area: Area) -> None:
+    try:
+        publish(house, area)
+    except Exception as error:  # noqa: BLE001 - it is due itself: whoever is at it then tells what is wrong
+        _log.debug("%s: not published: %r", area, error)
+
+
+def _mark_lists(house: House, area: Area, before: Mapping[str, Printed], pages: Pages) -> None:
+    """Have the lists written that could not name a package until now, unless they are due anyway."""
+    lists = {
+        "index": Area(area.channel, area.ecosystem, "root"),
+        "page": Area(area.channel, "", "channel"),
+    }
+    parent = lists.get(area.kind)
+    if parent is None or not pages.leaves or _named(parent) != area.kind:
+        return
+    there = any(printed.sha256 is not None and printed.mtime_s for printed in before.values())
+    if not there and not house.catalog.areas.generation(parent):
+        house.catalog.areas.mark({parent: 0.0})
+
+
+def _swap(house: House, area: Area, place: Placement | None) -> bool:
     """Rename staged overwrites of this area into place, in the hold that publishes their index."""
-    if channel is None or area.kind != "index":
+    if place is None or area.kind != "index":
         return False
     waiting = [
         artifact
-        for artifact in house.catalog.artifacts.staged(channel.name)
+        for artifact in house.catalog.artifacts.staged(place.channel.name)
         if area in FORMATS[artifact.ecosystem].areas(artifact, first_or_last=False)
     ]
     for artifact in waiting:
-        changes.swap(house, channel, artifact)
+        changes.swap(house, place, artifact)
     return bool(waiting)
 
 
 def _carry_out(
-    house: House, area: Area, channel: Channel | None, before: Mapping[str, Printed], pages: Pages, gen: int
+    house: House, area: Area, place: Placement | None, before: Mapping[str, Printed], pages: Pages, gen: int
 ) -> Plan:
     """Write and remove what the plan says; a flush between the classes is the barrier of publication order."""
     known = dict(before)
-    _doubt(house, channel, known, (page.path for page in pages.leaves))
-    kept = _kept(house, area, channel, known, pages.fixed)
+    _doubt(house, place, known, (page.path for page in pages.leaves))
+    kept = _kept(house, area, place, known, pages.fixed)
     todo = plan(known, pages)
     _announce(house, area, known, todo, kept)
     printed: dict[str, Printed] = {}
     for group in (todo.fixed, todo.leaves):
         for page in group:
-            printed[page.path] = _put(house, channel, page, known.get(page.path))
+            printed[page.path] = _put(house, place, page, known.get(page.path))
         if group:
             house.tree.flush()
     for path in todo.remove:
-        house.tree.remove(path_of(channel, path))
+        house.tree.remove(path_of(place, path))
         printed[path] = Printed(None, 0, known[path].mtime_s)
     if todo.remove:
         house.tree.flush()
@@ -171,11 +239,11 @@ def _carry_out(
     return todo
 
 
-def _put(house: House, channel: Channel | None, page: Page, last: Printed | None) -> Printed:
+def _put(house: House, place: Placement | None, page: Page, last: Printed | None) -> Printed:
     # nginx's ETag is mtime seconds and size: a changed file must never get its predecessor's second.
     now_s = house.catalog.clock() // 1_000_000
     stat = house.tree.put(
-        path_of(channel, page.path),
+        path_of(place, page.path),
         page.body,
         when=When.ALWAYS,
         mtime_s=max(now_s, last.mtime_s + 1 if last else 0),
@@ -183,27 +251,27 @@ def _put(house: House, channel: Channel | None, page: Page, last: Printed | None
     return Printed(hashlib.sha256(page.body).hexdigest(), stat.size, stat.mtime_s)
 
 
-def _doubt(house: House, channel: Channel | None, known: dict[str, Printed], paths: Iterable[str]) -> None:
+def _doubt(house: House, place: Placement | None, known: dict[str, Printed], paths: Iterable[str]) -> None:
     """Believe that a file is published only if the tree holds one of that size and time."""
     for path in paths:
         printed = known.get(path)
         if printed is None or printed.sha256 is None:
             continue
-        stat = house.tree.stat(path_of(channel, path))
+        stat = house.tree.stat(path_of(place, path))
         if stat is None or (stat.size, stat.mtime_s) != (printed.size, printed.mtime_s):
             later = max(printed.mtime_s, stat.mtime_s if stat else 0)
             known[path] = Printed("", printed.size, later)
 
 
 def _kept(
-    house: House, area: Area, channel: Channel | None, known: dict[str, Printed], fixed: Iterable[Page]
+    house: House, area: Area, place: Placement | None, known: dict[str, Printed], fixed: Iterable[Page]
 ) -> list[str]:
     """Return content-addressed paths that wait in the trash and are named again."""
     wanted = {page.path for page in fixed}
     if not wanted:
         return []
     kept = sorted(wanted & {path for _, path in house.catalog.areas.discarded(area.channel, due=False)})
-    _doubt(house, channel, known, kept)
+    _doubt(house, place, known, kept)
     return kept
 
 

@@ -13,7 +13,7 @@ from packhouse.errors import Unavailable
 from packhouse.house import House
 from packhouse.model import Area, Artifact, Channel
 from packhouse.names import parse_channel
-from packhouse.tree import When, channel_root
+from packhouse.tree import When
 
 _LOOK_AGAIN_S = 0.5
 
@@ -76,14 +76,13 @@ def restore_sidecars(house: House, channel: Channel) -> tuple[str, ...]:
     records = house.catalog.records(channel.name, lambda path: house.read(channel, path))
     restored: list[str] = []
     for ecosystem in FORMATS:
-        for artifact in records.live(ecosystem):
+        for artifact in records.everything(ecosystem):
             for suffix, body in house.catalog.artifacts.sidecars(artifact.id).items():
                 path = f"{artifact.path}{suffix}"
                 if house.read(channel, path, len(body) + 1) != body and _put_back(
                     house, channel, artifact, path, body
                 ):
                     restored.append(path)
-    house.tree.flush()
     return tuple(restored)
 
 
@@ -100,7 +99,11 @@ def _put_back(house: House, channel: Channel, artifact: Artifact, path: str, bod
         now = house.catalog.artifacts.live(artifact.channel, artifact.path)
         if now is None or now.id != artifact.id or now.staged is not None:
             return False
-        house.tree.put(f"{channel_root(channel)}/{path}", body, when=When.ALWAYS)
+        with house.placing(channel.name) as place:
+            if place is None:
+                return False
+            house.tree.put(place.where(path), body, when=When.ALWAYS)
+            house.tree.flush()  # before it may be moved: it would be looked for at its old place
     return True
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import orjson
 
+from indexer.publish import path_of
 from packhouse import __version__
 from packhouse.assets import asset, site_files
 from packhouse.catalog.areas import Printed
@@ -17,7 +18,7 @@ from packhouse.ecosystems.registry import FORMATS
 from packhouse.errors import NotFound
 from packhouse.house import House, births
 from packhouse.model import Area, Channel, Ecosystem, State
-from packhouse.tree import channel_root, fsio
+from packhouse.tree import fsio
 
 SITE = Area("", "", "site")
 HOTFIX = "patch_instructions.json"
@@ -99,8 +100,8 @@ class Survey:
         found: set[Area] = set()
         channels = self._house.catalog.channels.list()
         wanted = [item for item in channels if channel in (None, item.name)]
-        for place in [*wanted, *([None] if channel is None else [])]:
-            for area, path, printed in self._differing(place, by_hash=by_hash):
+        for name in [*(item.name for item in wanted), *([""] if channel is None else [])]:
+            for area, path, printed in self._differing(name, by_hash=by_hash):
                 if printed.mtime_s:  # else it was announced only, and nobody believes in it anyway
                     # The next publication writes it even if it renders the same bytes, or takes it away.
                     self._house.catalog.areas.record(area, {path: Printed("", printed.size, printed.mtime_s)})
@@ -108,16 +109,23 @@ class Survey:
         self._house.catalog.areas.mark(dict.fromkeys(sorted(found), 0.0))
         return sorted(found)
 
-    def _differing(self, channel: Channel | None, *, by_hash: bool) -> Iterator[tuple[Area, str, Printed]]:
-        root = "public" if channel is None else channel_root(channel)
-        published = self._house.catalog.areas.all_printed(channel.name if channel else "")
+    def _differing(self, name: str, *, by_hash: bool) -> Iterator[tuple[Area, str, Printed]]:
+        """Yield what differs in a channel, or in the site (an empty name)."""
+        published = self._house.catalog.areas.all_printed(name)
+        place = self._house.placement(name) if name else None
         for path, (area, printed) in published.items():
-            if printed.sha256 is None:
-                continue
-            stat = self._house.tree.stat(f"{root}/{path}")
-            same = stat is not None and (stat.size, stat.mtime_s) == (printed.size, printed.mtime_s)
-            if not same or (by_hash and self._sha256(f"{root}/{path}") != printed.sha256):
-                yield area, path, printed
+            # The files are read without keeping movers waiting, so what seems to differ may only have moved since.
+            if printed.sha256 is not None and self._differs(path_of(place, path), printed, by_hash=by_hash):
+                now = self._house.placement(name) if name else None
+                if name and now is None:
+                    return  # deleted meanwhile
+                if now == place or self._differs(path_of(now, path), printed, by_hash=by_hash):
+                    yield area, path, printed
+
+    def _differs(self, path: str, printed: Printed, *, by_hash: bool) -> bool:
+        stat = self._house.tree.stat(path)
+        same = stat is not None and (stat.size, stat.mtime_s) == (printed.size, printed.mtime_s)
+        return not same or (by_hash and self._sha256(path) != printed.sha256)
 
     def _sha256(self, path: str) -> str:
         try:
@@ -132,7 +140,7 @@ def areas_of(house: House, channel: Channel) -> list[Area]:
     found = set(births(channel.name)) | set(house.catalog.areas.known(channel.name))
     records = house.catalog.records(channel.name, lambda path: house.read(channel, path))
     for ecosystem, rules in FORMATS.items():
-        for artifact in records.live(ecosystem):
+        for artifact in records.everything(ecosystem):
             found.update(rules.areas(artifact, first_or_last=True))
     return sorted(found)
 

@@ -18,12 +18,12 @@ from indexer.state import Failure
 from indexer.survey import SITE, Survey
 from packhouse.errors import PackhouseError
 from packhouse.house import House
+from packhouse.intake import moving
 from packhouse.intake.changes import tidy
 from packhouse.intake.receive import reap
 from packhouse.intake.stage import sweep
 from packhouse.model import Area, Channel
 from packhouse.names import ChannelName
-from packhouse.tree import channel_root
 
 log = logging.getLogger("indexer")
 
@@ -33,6 +33,8 @@ _BACKOFF_S = (0.5, 60.0)
 """First and longest pause before an area that failed is tried again, in seconds."""
 _HEARTBEAT_S = 10.0
 _CHECK_AGAIN_S = 60.0
+_PLACES_AGAIN_S = 5.0
+"""How often what a crash left between the trees is looked for, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +78,14 @@ class Reconciler:
         self._settled: dict[str, int] = {}
         self._batch: _Batch | None = None
         self._next_check: float | None = None
+        self._next_places: float | None = None
         self._last_beat: float | None = None
         self.failing: dict[Area, Failure] = {}
 
     def reconcile(self) -> Round:
-        """Finish dead uploads, publish what is due, note the serials, empty the trash."""
+        """Finish dead moves and uploads, publish what is due, note the serials, empty the trash."""
         house = self._house
+        _attempt("what a crash left between the trees could not be moved", self._places)
         _attempt("the tree could not be compared with the catalog", self._checks)
         _attempt("unfinished uploads could not be looked at", lambda: reap(house, self._instance))
         batch, fresh = self._due()
@@ -180,7 +184,7 @@ class Reconciler:
         """Publish one area; None if it failed."""
         gen = self._house.catalog.areas.generation(area)
         try:
-            outcome = publish(self._house, area)
+            outcome = publish(self._house, area, first=self._first)
         except Exception as error:  # noqa: BLE001 - a fault of one area must not stop the others
             self._fail(area, error, gen)
             return None
@@ -188,6 +192,11 @@ class Reconciler:
             log.info("%s: works again", area)
         _report(outcome)
         return outcome
+
+    def _first(self, area: Area) -> None:
+        """Publish an area before its turn, unless it failed and is not to be tried again yet."""
+        if not self._rests(area):
+            self._try(area)
 
     def _fail(self, area: Area, error: Exception, gen: int) -> None:
         failure = self.failing.setdefault(area, Failure("", self._house.catalog.clock()))
@@ -244,6 +253,17 @@ class Reconciler:
             log.warning("%s: what is published differs from the catalog, publishing again", area)
         self._next_check = now + self._house.settings.full_check_s
 
+    def _places(self) -> None:
+        """Make the tree agree with the catalog about what is private; at the start also with the settings."""
+        now = self._monotonic()
+        if self._next_places is None:
+            moving.follow_settings(self._house)
+        elif now < self._next_places:
+            return
+        self._next_places = now + _PLACES_AGAIN_S
+        if moved := moving.settle_places(self._house):
+            log.warning("%d folders lay where others may read, or fewer: moved to where they belong", moved)
+
     def _beat(self, *, changed: bool) -> None:
         """Note that the indexer lives, and which areas fail."""
         now = self._monotonic()
@@ -259,13 +279,15 @@ def empty_trash(house: House, channel: Channel, paths: Iterable[str]) -> int:
 
     The caller published every area that was due after it read `paths`: no index names them any more.
     """
-    with house.locks.exclusive(TRASH, timeout_s=None):
+    with house.placing(channel.name) as place, house.locks.exclusive(TRASH, timeout_s=None):
+        if place is None:
+            return 0
         # Asked again under the lock: a publication may have taken some out meanwhile.
         still = {path for _, path in house.catalog.areas.discarded(channel.name, due=True)}
         over = [path for path in paths if path in still]
         doomed = [path for path in over if not _in_use(house, channel.name, path)]
         for path in doomed:
-            house.tree.remove(f"{channel_root(channel)}/{path}")
+            house.tree.remove(place.where(path))
         house.tree.flush()
         house.catalog.areas.keep(channel.name, over)
     return len(doomed)

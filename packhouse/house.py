@@ -2,8 +2,8 @@
 
 import os
 import uuid
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,14 +15,15 @@ from packhouse.ecosystems.registry import FORMATS
 from packhouse.errors import NotAPackhouse
 from packhouse.model import Area, Channel
 from packhouse.names import RESERVED_CHANNELS, ChannelName
+from packhouse.placement import TREES, Placement, owner_of, tree_of
 from packhouse.settings import Settings, load
-from packhouse.tree import Tree, channel_root, fsio
+from packhouse.tree import Tree, fsio
 from packhouse.tree.fs import FsTree
 
 FOLDERS = ("public", "private", "restricted", "incoming", "inbox", "state", "state/locks", "state/conf")
 """What a data directory holds (DESIGN section 3); all on one file system, since uploads are linked into place."""
 
-_ASIDE = "incoming/gone."
+ASIDE = "incoming/gone."
 """Where the files of deleted channels wait for their removal; nobody serves them there."""
 
 
@@ -41,13 +42,55 @@ class House:
         """The data directory."""
         return self.settings.data
 
+    # --- where things lie -----------------------------------------------------------------------------------
+
+    @contextmanager
+    def placing(self, channel: str) -> Iterator[Placement | None]:
+        """Know where the files of a channel belong, for as long as nothing of it is moved: to write into its tree.
+
+        Many do at once; whoever moves waits for all of them (`seizing`), and they for him. It comes after the lock of
+        an area, of a name or of the channel, before the role under which the trash is emptied, and is never nested.
+
+        Returns:
+            A context manager that gives the placement; None if there is no such channel any more.
+        """
+        with self.locks.share(_placement_lock(channel)):
+            yield self.placement(channel)
+
+    @contextmanager
+    def seizing(self, channel: str) -> Iterator[None]:
+        """Keep everybody from writing into a channel's tree, to change where its files belong and to move them."""
+        with self.locks.seize(_placement_lock(channel)):
+            yield
+
+    def placement(self, channel: str) -> Placement | None:
+        """Return where the files of a channel belong just now; None if there is no such channel.
+
+        For readers. Whoever writes goes by `placing`.
+        """
+        found = self.catalog.channels.find(channel)
+        return None if found is None else Placement(found, self.catalog.grants.restricted(channel))
+
     def read(self, channel: Channel, path: str, limit: int = 64 << 20) -> bytes | None:
-        """Return a small file of a channel, or None if it is not there."""
+        """Return a small file of a channel, or None if it is not there; one that was moved meanwhile is found."""
+        owned = owner_of(path) is not None
+        first = Placement(channel, self.catalog.grants.restricted(channel.name) if owned else frozenset())
+        body = self.read_at(first, path, limit)
+        if body is None:
+            now = self.placement(channel.name)
+            if now is not None and now.where(path) != first.where(path):
+                body = self.read_at(now, path, limit)
+        return body
+
+    def read_at(self, place: Placement, path: str, limit: int = 64 << 20) -> bytes | None:
+        """Return a small file of a channel from where it belongs, or None if it is not there."""
         try:
-            with self.tree.open(f"{channel_root(channel)}/{path}") as file:
+            with self.tree.open(place.where(path)) as file:
                 return file.read(limit)
         except FileNotFoundError:
             return None
+
+    # --- channels -------------------------------------------------------------------------------------------
 
     def create_channel(
         self, name: ChannelName, *, private: bool = False, overwrite: bool = False
@@ -62,9 +105,14 @@ class House:
         """
         with self.locks.hold(_channel_lock(name)):
             if name in self.catalog.channels.deleted() and self.catalog.channels.find(name) is None:
-                self._put_aside(name)  # its deletion was interrupted; the new channel starts empty
+                with self.seizing(name):
+                    self._put_aside(name)  # its deletion was interrupted; the new channel starts empty
             awaited = self.catalog.channels.create(
-                name, born=births(name), private=private, overwrite=overwrite
+                name,
+                born=births(name),
+                private=private,
+                place=tree_of(private, self.settings.default_read),
+                overwrite=overwrite,
             )
         self.wake.poke("wake")
         return awaited
@@ -79,20 +127,25 @@ class House:
             Unprocessable: it still holds files.
         """
         with self.locks.hold(_channel_lock(name)):
-            gone = self.catalog.channels.delete(name)
-            self._put_aside(name)
+            with self.seizing(name):  # nobody writes into it any more
+                gone = self.catalog.channels.delete(name)
+                self._put_aside(name)
             self._remove_inbox(name)
         self.wake.poke("wake")
         return gone
 
     def put_deleted_aside(self) -> None:
-        """Serve nothing of deleted channels: after an interrupted deletion, and pages that came after it."""
+        """Serve nothing of deleted channels, after an interrupted deletion."""
+        there = {name for tree in TREES for name in self.tree.folders(tree)}
         for name in self.catalog.channels.deleted():
+            if name not in there:
+                continue
             # Held: a channel of that name is being made or deleted right now.
             with self.locks.hold(_channel_lock(name), timeout_s=0) as held:
-                if held:
-                    again = self.catalog.channels.find(name)
-                    self._put_aside(name, keep=channel_root(again) if again else None)
+                # One that is there again lost what was left of the earlier one when it was made.
+                if held and self.catalog.channels.find(name) is None:
+                    with self.seizing(name):
+                        self._put_aside(name)
 
     def remove_deleted(self) -> int:
         """Remove the files of deleted channels.
@@ -103,23 +156,22 @@ class House:
         self.put_deleted_aside()
         count = 0
         for stat in list(self.tree.scan("incoming")):
-            if stat.path.startswith(_ASIDE):
+            if stat.path.startswith(ASIDE):
                 count += self.tree.remove(stat.path)
         if count:
             self.tree.flush()
         return count
 
-    def _put_aside(self, name: str, *, keep: str | None = None) -> None:
-        """Move a deleted channel's folders out of what is served, except the folder `keep`.
+    def _put_aside(self, name: str) -> None:
+        """Move a deleted channel's folders out of what is served.
 
-        One rename each, under the channel's lock: a new channel of the name never loses a file of its own.
+        One rename each, under the channel's locks: a new channel of the name never loses a file of its own.
         """
         moved = False
-        for root in (f"public/{name}", f"private/{name}"):
-            if root != keep:
-                with suppress(FileNotFoundError):
-                    self.tree.move(root, f"{_ASIDE}{uuid.uuid4().hex}")
-                    moved = True
+        for tree in TREES:
+            with suppress(FileNotFoundError):
+                self.tree.move(f"{tree}/{name}", f"{ASIDE}{uuid.uuid4().hex}")
+                moved = True
         if moved:
             self.tree.flush()
 
@@ -138,6 +190,10 @@ class House:
 
 def _channel_lock(name: str) -> str:
     return f"channel:{name}"
+
+
+def _placement_lock(name: str) -> str:
+    return f"placement:{name}"
 
 
 def births(channel: str) -> list[Area]:
@@ -192,7 +248,7 @@ def _refuse_without_catalog(settings: Settings) -> None:
     database = settings.database
     if database.is_file() and database.stat().st_size > 0:
         return
-    # Every channel has its own page from its birth; a fresh data directory has none.
+    # Every channel has its own page from its birth, in one of the two; a fresh data directory has none.
     held = sorted(
         page.parent.name
         for root in ("public", "private")

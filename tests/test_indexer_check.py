@@ -101,7 +101,7 @@ def test_one_flipped_byte_is_noticed(world, kind):
     assert_noticed(world, world.house.data / kind)
 
 
-@pytest.mark.parametrize("pattern", ["*/shards/*", "replaced/*/*"])
+@pytest.mark.parametrize("pattern", ["*/shards/*", "replaced/conda/*/*/*"])
 def test_one_flipped_byte_of_a_file_named_by_its_content_is_noticed(world, pattern):
     """Those that are named by an index, and those that only old clients ask for."""
     paths = sorted((world.house.data / "public/main").glob(pattern))
@@ -154,7 +154,7 @@ def read_alone(world, reader, path, body):
     target = world.house.data / "public/main" / path
     whole = target.read_bytes()
     target.write_bytes(body(whole) if callable(body) else body)
-    shelf = Shelf(world.house, world.house.catalog.channels.get("main"))
+    shelf = Shelf(world.house, world.house.placement("main"))
     try:
         reader(shelf)
     finally:

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given, settings
@@ -179,7 +180,8 @@ def test_a_mark_made_while_rows_are_read_survives(world, monkeypatch):
         found = real(catalog, channel, read_file)
         if not fired:
             fired.append(list(found.live("pypi")))
-            world.wheel("one", "2.0")
+            with ThreadPoolExecutor(1) as uploader:
+                uploader.submit(world.wheel, "one", "2.0").result()
         return found
 
     monkeypatch.setattr(type(world.house.catalog), "records", records)
@@ -210,7 +212,7 @@ def test_an_overwrite_swaps_bytes_and_index_in_one_hold(tmp_path):
     world.settle()
     second = world.house.catalog.artifacts.live("main", "noarch/two-1.0-0.conda")
     files = world.files("public/main")
-    kept = f"public/main/replaced/{first.sha256}/two-1.0-0.conda"
+    kept = f"public/main/replaced/conda/two/{first.sha256}/two-1.0-0.conda"
 
     assert second.staged is None
     assert second.sha256 != first.sha256
@@ -237,7 +239,7 @@ def test_two_overwrites_before_a_round_keep_the_bytes_that_were_served(tmp_path)
     world.settle()
 
     assert [path for path in world.files() if "/replaced/" in path] == [
-        f"public/main/replaced/{first.sha256}/two-1.0-0.conda"
+        f"public/main/replaced/conda/two/{first.sha256}/two-1.0-0.conda"
     ]
     assert list((world.house.data / "incoming").iterdir()) == []
     assert check(world.house).findings == ()

@@ -156,7 +156,7 @@ def test_unknown_names_are_refused(world):
 def test_what_cannot_be_published_is_said(world, monkeypatch):
     """With the reason, instead of waiting for ever."""
 
-    def refuse(house, area):
+    def refuse(house, area, **more):
         raise Unavailable("the disk is gone")
 
     monkeypatch.setattr(watch, "publish", refuse)

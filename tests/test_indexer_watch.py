@@ -14,7 +14,7 @@ from indexer import state, watch
 from indexer.check import check
 from indexer.survey import Survey, areas_of
 from packhouse.errors import Busy, Unavailable
-from packhouse.model import Area
+from packhouse.model import Area, Channel
 from packhouse.names import ChannelName
 from packhouse.tree import When
 
@@ -36,10 +36,10 @@ def broken(world, monkeypatch):
     real = watch.publish
     says = [Unavailable("the disk is gone")]
 
-    def publish(house, area):
+    def publish(house, area, **more):
         if area == BAD and says:
             raise says[0]
-        return real(house, area)
+        return real(house, area, **more)
 
     monkeypatch.setattr(watch, "publish", publish)
     return says
@@ -170,9 +170,9 @@ def test_a_long_round_stops_to_look_for_what_became_due(world, monkeypatch):
     """An upload must not wait behind a full reindex."""
     real = watch.publish
 
-    def slow(house, area):
+    def slow(house, area, **more):
         world.monotonic += 0.3
-        return real(house, area)
+        return real(house, area, **more)
 
     monkeypatch.setattr(watch, "publish", slow)
     world.house.catalog.areas.mark(
@@ -195,9 +195,9 @@ def burst(world, monkeypatch):
     real = watch.publish
     published = []
 
-    def slow(house, area):
+    def slow(house, area, **more):
         world.monotonic += 0.6
-        outcome = real(house, area)
+        outcome = real(house, area, **more)
         published.append(area)
         if area == INDEX:
             house.catalog.areas.mark({INDEX: 0.0})
@@ -529,23 +529,34 @@ def test_a_deletion_that_was_interrupted_is_ended_by_the_next_round(team):
     assert team.files()["public/team-notes/page.html"] == b"an operator's"
 
 
-def test_pages_written_for_a_channel_that_ended_meanwhile_go_in_the_next_round(team, monkeypatch):
-    """A publication that read the channel's row before the deletion makes its folder once more."""
-    real = publish_module.render
+def test_a_channel_ends_after_what_is_being_published_in_it(team, monkeypatch):
+    """A publication that has read the channel's row writes its pages; then they go with the others."""
+    real, order = publish_module.render, []
 
-    def render(house, area, channel):
-        found = real(house, area, channel)
-        if area.channel == "team" and house.catalog.channels.find("team"):
-            house.delete_channel(ChannelName("team"))
-        return found
+    with ThreadPoolExecutor(1) as other:
 
-    (team.house.data / "public/team/simple/index.html").unlink()
-    monkeypatch.setattr(publish_module, "render", render)
-    publish_module.publish(team.house, Area("team", "pypi", "root"))
-    assert [path for path in team.files() if path.startswith("public/team/")]
+        def delete():
+            team.house.delete_channel(ChannelName("team"))
+            order.append("deleted")
 
-    team.settle()
+        def render(house, area, place):
+            found = real(house, area, place)
+            order.append(other.submit(delete))
+            assert house.catalog.channels.find("team")
+            return found
+
+        (team.house.data / "public/team/simple/index.html").unlink()
+        monkeypatch.setattr(publish_module, "render", render)
+        written = publish_module.publish(team.house, Area("team", "pypi", "root")).written
+        order[0].result(20)
+
+    assert "simple/index.html" in written
     assert not (team.house.data / "public/team").exists()
+    monkeypatch.setattr(publish_module, "render", real)
+    assert publish_module.publish(team.house, Area("team", "pypi", "root")).written == ()
+    assert not publish_module.settle(team.house, Channel(name=ChannelName("team")), 7)
+    assert not (team.house.data / "public/team").exists()
+    team.settle()
     assert check(team.house).findings == ()
 
 

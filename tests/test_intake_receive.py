@@ -26,11 +26,10 @@ from packhouse.errors import (
 )
 from packhouse.house import open_house
 from packhouse.intake import changes
-from packhouse.intake.receive import History, Intake, name_lock, place, reap
+from packhouse.intake.receive import History, Intake, name_lock, put, reap
 from packhouse.model import Action, Ecosystem, State
 from packhouse.names import ChannelName
 from packhouse.rights import Rights
-from packhouse.tree import channel_root
 from packhouse.verify import verify
 
 NAME, WHEEL = make_wheel(name="apple", version="1.0")
@@ -151,21 +150,21 @@ def test_an_overwrite_waits_for_the_indexer_to_swap_it_in(tmp_path):
     house = new_house(tmp_path, overwrite=True)
     intake = Intake(house, Direct())
     take_in(intake, NAME, WHEEL)
-    channel = house.catalog.channels.get("main")
+    place = house.placement("main")
 
     receipt = take_in(intake, NAME, OTHER, force=True)
 
     assert served(house) == WHEEL, "index and bytes change in one hold of the area's lock, not before"
     assert receipt.artifact.staged
-    changes.swap(house, channel, receipt.artifact)
+    changes.swap(house, place, receipt.artifact)
     assert served(house) == OTHER
     old = hashlib.sha256(WHEEL).hexdigest()
-    assert served(house, f"replaced/{old}/{NAME}") == WHEEL
+    assert served(house, f"replaced/pypi/apple/{old}/{NAME}") == WHEEL
     assert leftovers(house) == []
-    changes.swap(house, channel, receipt.artifact)  # after a crash it is done again
+    changes.swap(house, place, receipt.artifact)  # after a crash it is done again
     assert served(house) == OTHER
     assert house.catalog.artifacts.staged("main") == []
-    changes.swap(house, channel, house.catalog.artifacts.live("main", PATH))
+    changes.swap(house, place, house.catalog.artifacts.live("main", PATH))
     house.close()
 
 
@@ -235,8 +234,7 @@ def crashed(house, body=WHEEL, *, placed, lease_s=1000.0, holder="0123456789abcd
         if placed and ticket.replaces:
             (house.data / f"incoming/replace.{ticket.id}").write_bytes(body)
         elif placed:
-            channel = house.catalog.channels.get("main")
-            place(house, channel, verified.path, {}, stage, digests)
+            put(house, f"public/main/{verified.path}", {}, stage, digests)
     return ticket
 
 
@@ -281,7 +279,7 @@ def test_the_reaper_finishes_or_undoes_an_overwrite(tmp_path, placed):
     assert (live.sha256 == hashlib.sha256(OTHER).hexdigest()) is placed
     assert served(house) == WHEEL
     if placed:
-        changes.swap(house, house.catalog.channels.get("main"), live)
+        changes.swap(house, house.placement("main"), live)
         assert served(house) == OTHER
     house.close()
 
@@ -367,7 +365,7 @@ def test_deleting_and_yanking(house, intake):
 
 
 def test_rights_are_asked_of_the_grants(house):
-    rights, channel = Rights(house.catalog), house.catalog.channels.get("main")
+    rights, channel = Rights(house.catalog, house.settings), house.catalog.channels.get("main")
     from packhouse.errors import Unauthenticated
     from packhouse.model import ANONYMOUS, Principal
 
@@ -381,7 +379,7 @@ def test_rights_are_asked_of_the_grants(house):
 
 def test_small_files_are_read_through_the_house(house):
     channel = house.catalog.channels.get("main")
-    folder = house.data / channel_root(channel)
+    folder = house.data / house.placement("main").root
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "note.json").write_text("{}")
 
@@ -522,26 +520,26 @@ def test_the_reaper_keeps_the_grace_of_a_file_deleted_before_its_overwrite_was_f
 def test_deleting_a_secret_takes_its_replaced_bytes_along(rolling):
     old = hashlib.sha256(WHEEL).hexdigest()
     receipt = take_in(Intake(rolling, Direct()), NAME, OTHER, force=True)
-    changes.swap(rolling, rolling.catalog.channels.get("main"), receipt.artifact)
+    changes.swap(rolling, rolling.placement("main"), receipt.artifact)
     assert rolling.catalog.areas.discarded(due=True) == []
 
     delete_now(rolling)
 
-    assert ("main", f"replaced/{old}/{NAME}") in rolling.catalog.areas.discarded(due=True)
+    assert ("main", f"replaced/pypi/apple/{old}/{NAME}") in rolling.catalog.areas.discarded(due=True)
 
 
 def test_a_swap_that_a_deletion_overtook_keeps_nothing(rolling, monkeypatch):
     receipt = take_in(Intake(rolling, Direct()), NAME, OTHER, force=True)
-    channel = rolling.catalog.channels.get("main")
+    place = rolling.placement("main")
     old = hashlib.sha256(WHEEL).hexdigest()
     still_live, first = changes._still_live, iter([True])
     monkeypatch.setattr(changes, "_still_live", lambda *asked: next(first, None) or still_live(*asked))
     delete_now(rolling)
 
-    changes.keep_old(rolling, channel, receipt.artifact)
-    changes.swap(rolling, channel, receipt.artifact)
+    changes.keep_old(rolling, place, receipt.artifact)
+    changes.swap(rolling, place, receipt.artifact)
 
-    assert ("main", f"replaced/{old}/{NAME}") in rolling.catalog.areas.discarded(due=False)
+    assert ("main", f"replaced/pypi/apple/{old}/{NAME}") in rolling.catalog.areas.discarded(due=False)
 
 
 def test_bytes_that_wait_for_no_swap_are_tidied_away(rolling):

@@ -190,7 +190,19 @@ def test_a_channel_lies_where_its_readers_may_look():
     name = ChannelName("main")
 
     assert channel_root(Channel(name=name)) == "public/main"
-    assert channel_root(Channel(name=name, private=True)) == "private/main"
+    assert channel_root(Channel(name=name, place="private")) == "private/main"
+
+
+def test_folders_are_those_directly_below(tree):
+    """Files are none, nor is what lies deeper; a directory that is not there has none."""
+    for path in ("public/m/b/x", "public/m/a/y/z", "public/m/file", "public/n/c/x"):
+        tree.put(path, b"1", when=When.ABSENT)
+
+    assert list(tree.folders("public")) == ["m", "n"]
+    assert list(tree.folders("public/m")) == ["a", "b"]
+    assert list(tree.folders("public/m/b")) == []
+    assert list(tree.folders("public/m/b/x")) == []
+    assert list(tree.folders("public/none/at/all")) == []
 
 
 @pytest.mark.parametrize("failing", [{1}, {2}])
@@ -270,6 +282,7 @@ def test_a_path_that_no_name_can_make_is_a_fault(tmp_path, path):
         tree.open,
         tree.remove,
         lambda p: tree.put(p, b"", when=When.ALWAYS),
+        tree.folders,
         lambda p: [*tree.scan(p)],
     ):
         with pytest.raises(ValueError):

@@ -52,6 +52,10 @@ class MemoryTree:
             if path.startswith(f"{prefix}/"):
                 yield self._stat(path)
 
+    def folders(self, path: str) -> list[str]:
+        below = [p[len(path) + 1 :] for p in self.objects if p.startswith(f"{path}/")]
+        return sorted({rest.partition("/")[0] for rest in below if "/" in rest})
+
     def remove(self, path: str) -> bool:
         return self.objects.pop(path, None) is not None
 
@@ -75,7 +79,7 @@ class HostileTree:
     def __init__(self, tree: Tree, failing: set[int]) -> None:
         self._tree, self._failing = tree, failing
         self.calls = 0
-        self.stat, self.open, self.scan = tree.stat, tree.open, tree.scan
+        self.stat, self.open, self.scan, self.folders = tree.stat, tree.open, tree.scan, tree.folders
 
     def _fail(self) -> None:
         self.calls += 1

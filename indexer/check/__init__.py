@@ -14,7 +14,6 @@ from indexer.check.census import census, outside
 from indexer.check.rebuild import areas_to_rebuild, cold, rebuild
 from indexer.check.shelf import Finding, Shelf
 from packhouse.house import House
-from packhouse.model import Channel
 from packhouse.names import parse_channel
 
 __all__ = ["Finding", "Report", "check"]
@@ -56,15 +55,15 @@ def check(house: House, channel: str | None = None, *, progress: Progress | None
     channels = house.catalog.channels.list() if channel is None else [
         house.catalog.channels.get(parse_channel(channel))
     ]  # fmt: skip
-    places: list[Channel | None] = [*channels, *([None] if channel is None else [])]
+    names = [*(item.name for item in channels), *([""] if channel is None else [])]
     findings: list[Finding] = []
     files = 0
-    for place in places:
-        shelf = _settled(house, place, progress)
+    for name in names:
+        shelf = _settled(house, name, progress)
         findings += shelf.findings
         files += shelf.read
     if channel is None:
-        findings += outside(Shelf(house, None))
+        findings += outside(house)
     return Report(
         findings=tuple(dict.fromkeys(findings)),
         channels=len(channels),
@@ -73,17 +72,20 @@ def check(house: House, channel: str | None = None, *, progress: Progress | None
     )
 
 
-def _settled(house: House, channel: Channel | None, progress: Progress | None) -> Shelf:
-    """Check a place; what changed meanwhile is checked again, since its findings may be of two times."""
+def _settled(house: House, name: str, progress: Progress | None) -> Shelf:
+    """Check a channel, or the site (an empty name); what changed meanwhile is checked again.
+
+    The findings may be of two times otherwise.
+    """
     for left in reversed(range(_TRIES)):
-        _wait_until_clean(house, channel)
-        current = channel and house.catalog.channels.find(channel.name)
-        if channel is not None and current is None:
+        _wait_until_clean(house, name)
+        place = house.placement(name) if name else None
+        if name and place is None:
             return Shelf(house, None)  # deleted meanwhile
-        shelf = Shelf(house, current)
-        before = _mark(house, shelf.name)
+        shelf = Shelf(house, place)
+        before = _mark(house, name)
         _examine(shelf, progress)
-        if not shelf.findings or _mark(house, shelf.name) == before or not left:
+        if not shelf.findings or _mark(house, name) == before or not left:
             return shelf
     raise AssertionError("the loop returns")
 
@@ -101,9 +103,8 @@ def _examine(shelf: Shelf, progress: Progress | None) -> None:
             progress(done, total)
 
 
-def _wait_until_clean(house: House, channel: Channel | None) -> None:
+def _wait_until_clean(house: House, name: str) -> None:
     """While an indexer runs, let it finish what it is at: lists may lag by some seconds."""
-    name = channel.name if channel else ""
     deadline = time.monotonic() + _PATIENCE_S
     while state.running(house) and time.monotonic() < deadline:
         if not house.catalog.areas.dirty(name) and _serial_published(house, name):
@@ -120,5 +121,5 @@ def _serial_published(house: House, name: str) -> bool:
 
 
 def _mark(house: House, name: str) -> tuple[object, ...]:
-    channel = house.catalog.channels.find(name) if name else None
-    return (channel, tuple(house.catalog.areas.all_printed(name).items()))
+    place = house.placement(name) if name else None
+    return (place, tuple(house.catalog.areas.all_printed(name).items()))

@@ -1,12 +1,12 @@
 """Every file of a channel is accounted for: an artifact, a sidecar, published, in the trash, or a stray."""
 
 import hashlib
+from collections.abc import Iterator
 
 from indexer.check.shelf import Finding, Shelf
 from indexer.survey import HOTFIX
-from packhouse.tree import channel_root
-
-_REPLACED = "replaced"
+from packhouse.house import House
+from packhouse.placement import REPLACED, TREES
 
 
 def census(shelf: Shelf) -> None:
@@ -19,6 +19,7 @@ def census(shelf: Shelf) -> None:
     for path in _files(shelf):
         if path not in known and path.rpartition("/")[2] != HOTFIX:
             shelf.wrong(path, "is a stray: no artifact, sidecar or published file, and not in the trash")
+    shelf.findings += _misplaced(shelf)
     deleted = _deleted(shelf, trash)
     for path in sorted(trash - shelf.artifacts.keys()):
         _kept(shelf, path, deleted.get(path))
@@ -65,8 +66,8 @@ def _deleted(shelf: Shelf, trash: set[str]) -> dict[str, str]:
 
 def _kept(shelf: Shelf, path: str, wanted: str | None) -> None:
     """Files in the trash are still served: what they must hold is in history, or in their own name."""
-    if path.startswith(f"{_REPLACED}/"):
-        wanted = path.split("/")[1]
+    if path.startswith(f"{REPLACED}/"):
+        wanted = path.split("/")[-2]
     elif "/shards/" in path:
         wanted = path.rpartition("/")[2].partition(".")[0]
     body = shelf.body(path) if wanted else None
@@ -75,22 +76,39 @@ def _kept(shelf: Shelf, path: str, wanted: str | None) -> None:
 
 
 def _files(shelf: Shelf) -> list[str]:
-    """Return every file of the channel; for the site, those that lie in no channel."""
-    prefix = f"{shelf.root}/"
-    found = [stat.path.removeprefix(prefix) for stat in shelf.house.tree.scan(shelf.root)]
-    if shelf.channel is not None:
-        return found
-    channels = tuple(
-        f"{channel_root(channel)}/".removeprefix(prefix) for channel in shelf.house.catalog.channels.list()
-    )
-    return [path for path in found if not path.startswith(channels)]
+    """Return every file of the channel that lies where it belongs; for the site, those that lie in no channel."""
+    if shelf.place is None:
+        names = {channel.name for channel in shelf.house.catalog.channels.list()}
+        found = [stat.path.removeprefix("public/") for stat in shelf.house.tree.scan("public")]
+        return [path for path in found if path.partition("/")[0] not in names]
+    return [path for path, lies_at in _everywhere(shelf) if shelf.where(path) == lies_at]
 
 
-def outside(shelf: Shelf) -> list[Finding]:
-    """Name files of `private/` that belong to no channel."""
-    roots = tuple(f"{channel_root(channel)}/" for channel in shelf.house.catalog.channels.list())
+def _misplaced(shelf: Shelf) -> list[Finding]:
+    """Name files that lie in another tree than the one they belong to: others may read them, or fewer."""
+    if shelf.place is None:
+        return []
+    return [
+        Finding(lies_at, f"lies in the wrong tree, it belongs to {shelf.where(path)}: an indexer moves it")
+        for path, lies_at in _everywhere(shelf)
+        if shelf.where(path) != lies_at
+    ]
+
+
+def _everywhere(shelf: Shelf) -> Iterator[tuple[str, str]]:
+    """Yield (path in the channel, path in the data directory) of every file of the channel, in all trees."""
+    for tree in TREES:
+        root = f"{tree}/{shelf.name}"
+        for stat in shelf.house.tree.scan(root):
+            yield stat.path.removeprefix(f"{root}/"), stat.path
+
+
+def outside(house: House) -> list[Finding]:
+    """Name files of `private/` and `restricted/` that belong to no channel."""
+    names = {channel.name for channel in house.catalog.channels.list()}
     return [
         Finding(stat.path, "is a stray: it lies in no channel")
-        for stat in shelf.house.tree.scan("private")
-        if not stat.path.startswith(roots)
+        for tree in ("private", "restricted")
+        for stat in house.tree.scan(tree)
+        if stat.path.split("/")[1] not in names
     ]

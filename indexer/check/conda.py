@@ -154,7 +154,7 @@ def _second_opinion(shelf: Shelf, subdir: str, count: int) -> None:
     path = f"{subdir}/repodata.json"
     try:
         channel = _rattler.Channel(shelf.name)
-        with _rattler.SparseRepoData(channel, subdir, shelf.house.data / shelf.root / path) as sparse:
+        with _rattler.SparseRepoData(channel, subdir, shelf.house.data / shelf.where(path)) as sparse:
             names = sparse.package_names()
             found = sum(len(sparse.load_records(_rattler.PackageName(name))) for name in names)
     except Exception as error:  # noqa: BLE001 - whatever it objects to is a finding

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote, urldefrag
 
 from indexer.check.shelf import Shelf, optional
+from packhouse.model import Ecosystem
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -48,7 +49,7 @@ class _Anchors(HTMLParser):
 def check(shelf: Shelf) -> None:
     """Check every simple page in both forms and every variant, and each entry against its file."""
     projects = sorted({a.package for a in shelf.artifacts.values() if a.ecosystem == "pypi"})
-    _root(shelf, projects)
+    _root(shelf, shelf.listed(Ecosystem.PYPI))
     for project in projects:
         folder = f"simple/{project}"
         page = _json(shelf, f"{folder}/index.json")

@@ -27,7 +27,7 @@ def rebuild(shelf: Shelf, formats: Mapping[Ecosystem, Format]) -> Iterator[Area]
     rendered: set[str] = set()
     for area in areas_to_rebuild(shelf):
         with shelf.house.locks.hold(str(area), timeout_s=None):
-            pages = render(shelf.house, area, shelf.channel, formats)
+            pages = render(shelf.house, area, shelf.place, formats)
             for page in (*pages.fixed, *pages.leaves):
                 rendered.add(page.path)
                 found = shelf.body(page.path)

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from indexer.publish import path_of
 from packhouse.catalog.areas import Printed
 from packhouse.digest import Digests, digest
 from packhouse.ecosystems.registry import FORMATS
 from packhouse.house import House
-from packhouse.model import Area, Artifact, Channel
-from packhouse.tree import channel_root
+from packhouse.model import Area, Artifact, Channel, Ecosystem
+from packhouse.placement import Placement
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -44,31 +45,48 @@ class Finding:
 
 @dataclass
 class Shelf:
-    """One channel, or the site (channel None), under examination; `findings` collects what is wrong."""
+    """One channel, or the site (place None), under examination; `findings` collects what is wrong."""
 
     house: House
-    channel: Channel | None
+    place: Placement | None
     findings: list[Finding] = field(default_factory=list)
     read: int = 0
     """Files read so far."""
 
     @property
-    def name(self) -> str:
-        """The channel's name; empty for the site."""
-        return self.channel.name if self.channel else ""
+    def channel(self) -> Channel | None:
+        """The channel; None for the site."""
+        return self.place.channel if self.place else None
 
     @property
-    def root(self) -> str:
-        """Where the files lie, relative to the data directory."""
-        return channel_root(self.channel) if self.channel else "public"
+    def name(self) -> str:
+        """The channel's name; empty for the site."""
+        return self.place.channel.name if self.place else ""
+
+    def where(self, path: str) -> str:
+        """Return where a path of the channel belongs, relative to the data directory."""
+        return path_of(self.place, path)
 
     @cached_property
     def artifacts(self) -> dict[str, Artifact]:
-        """Live artifacts by path."""
-        if self.channel is None:
+        """Live artifacts by path, those of restricted packages too."""
+        if self.place is None:
             return {}
         records = self.house.catalog.records(self.name, self.body)
-        return {artifact.path: artifact for ecosystem in FORMATS for artifact in records.live(ecosystem)}
+        return {
+            artifact.path: artifact for ecosystem in FORMATS for artifact in records.everything(ecosystem)
+        }
+
+    def listed(self, ecosystem: Ecosystem) -> list[str]:
+        """Return the packages that the channel's lists must name, sorted."""
+        hidden = self.place.restricted if self.place else frozenset()
+        return sorted(
+            {
+                artifact.package
+                for artifact in self.artifacts.values()
+                if artifact.ecosystem == ecosystem and (artifact.ecosystem, artifact.package) not in hidden
+            }
+        )
 
     @cached_property
     def published(self) -> dict[str, tuple[Area, Printed]]:
@@ -82,7 +100,7 @@ class Shelf:
         found: dict[str, Digests] = {}
         for path in self.artifacts:
             try:
-                with self.house.tree.open(f"{self.root}/{path}") as file:
+                with self.house.tree.open(self.where(path)) as file:
                     found[path] = digest(iter(lambda f=file: f.read(_CHUNK), b""))  # type: ignore[misc]
                     self.read += 1
             except FileNotFoundError:
@@ -92,7 +110,7 @@ class Shelf:
     def body(self, path: str) -> bytes | None:
         """Return the bytes of an index, page or sidecar, or None."""
         try:
-            with self.house.tree.open(f"{self.root}/{path}") as file:
+            with self.house.tree.open(self.where(path)) as file:
                 self.read += 1
                 return file.read()
         except FileNotFoundError:
@@ -100,7 +118,7 @@ class Shelf:
 
     def wrong(self, path: str, what: str) -> None:
         """Note a finding about a path of the channel."""
-        self.findings.append(Finding(f"{self.root}/{path}", what))
+        self.findings.append(Finding(self.where(path), what))
 
     def unzstd(self, path: str, *, window_log: int) -> bytes | None:
         """Decode a file that must be exactly one zstd frame; a finding and None if it is not.

@@ -30,6 +30,7 @@ from packhouse.catalog.rows import (
 from packhouse.errors import Burnt, Busy, Exists, NotFound
 from packhouse.model import Area, Artifact, EventKind, State, Verified
 from packhouse.names import ChannelName
+from packhouse.placement import kept_at
 
 _T = schema.artifacts
 
@@ -264,9 +265,7 @@ class Artifacts(Lookups):
             ]
             if grace_s == 0:
                 # A leaked secret: earlier bytes of the name, kept by their hash after an overwrite, go with it.
-                doomed += [
-                    f"replaced/{sha256}/{artifact.filename}" for sha256 in _replaced(connection, artifact)
-                ]
+                doomed += [kept_at(artifact, sha256) for sha256 in _replaced(connection, artifact)]
             discard(connection, channel, dict.fromkeys(doomed, grace_s), now)
 
         return self._change(channel, paths, rules, _Deed(EventKind.DELETE, by, note, origin), burn)

@@ -10,7 +10,7 @@ from packhouse.catalog.areas import mark
 from packhouse.catalog.clock import Clock, next_value
 from packhouse.catalog.engine import reading, writing
 from packhouse.errors import ChannelExists, NotFound, Unprocessable
-from packhouse.model import Area, Channel
+from packhouse.model import Area, Channel, Ecosystem
 from packhouse.names import ChannelName
 
 _SITE = Area("", "", "site")
@@ -25,14 +25,21 @@ class Channels:
         self._engine, self._clock = engine, clock
 
     def create(
-        self, name: ChannelName, *, born: Iterable[Area], private: bool = False, overwrite: bool = False
+        self,
+        name: ChannelName,
+        *,
+        born: Iterable[Area],
+        private: bool = False,
+        place: str = "public",
+        overwrite: bool = False,
     ) -> dict[Area, int]:
         """Make a channel and mark what exists from its birth.
 
         Args:
             name: passed `names.parse_channel`.
             born: areas of every ecosystem's `birth`.
-            private: place it under `private/`.
+            private: only who was granted reading reads it.
+            place: the tree its files belong to, as `packhouse.placement.tree_of` says.
             overwrite: let `force` replace files.
 
         Returns:
@@ -54,6 +61,7 @@ class Channels:
                 insert(schema.channels).values(
                     name=name,
                     private=private,
+                    place=place,
                     overwrite=overwrite,
                     serial=serial or 0,
                     created_us=self._clock(),
@@ -90,8 +98,38 @@ class Channels:
             )
         return self.get(name)
 
+    def set_private(
+        self, name: str, *, private: bool, place: str, areas: Iterable[Area] = ()
+    ) -> tuple[bool, dict[Area, int]]:
+        """Say who may read a channel and which tree it belongs to; the caller moves the files.
+
+        Args:
+            name: of the channel.
+            private: only who was granted reading reads it.
+            place: the tree its files belong to from now on.
+            areas: what is published of that; marked in the same transaction, together with the site's front page.
+
+        Returns:
+            Whether anything changed, and the generations to wait for.
+
+        Raises:
+            NotFound: there is no such channel.
+        """
+        table = schema.channels
+        with writing(self._engine) as connection:
+            row = _row(connection, name)
+            if row is None:
+                raise NotFound("channel", name, "create it with `packhouse channel create`")
+            if (row.private, row.place) == (private, place):
+                return False, {}
+            connection.execute(update(table).where(table.c.name == name).values(private=private, place=place))
+            return True, mark(connection, dict.fromkeys((*areas, _SITE), 0.0), self._clock())
+
     def delete(self, name: str) -> Channel:
         """Forget an empty channel and everything published in it; its burnt names stay burnt.
+
+        Nobody has a right on a later channel of that name because of what they were granted on this one. Its packages
+        stay closed, and are restricted now: their names are in the history, which the later channel goes on with.
 
         Raises:
             NotFound: there is no such channel.
@@ -111,6 +149,13 @@ class Channels:
             # The artifact rows are tombstones and refer to the channel by name; only the channel goes.
             _forget(connection, name)
             connection.execute(delete(schema.channels).where(schema.channels.c.name == name))
+            connection.execute(delete(schema.grants).where(schema.grants.c.channel == name))
+            closed = schema.closed
+            connection.execute(
+                update(closed)
+                .where(closed.c.channel == name, closed.c.ecosystem != Ecosystem.CONDA)
+                .values(restricted=True)
+            )
             next_value(connection, f"{_DELETED}{name}")
             mark(connection, {_SITE: 0.0}, self._clock())
         return _channel(row)
@@ -143,4 +188,5 @@ def _channel(row: Row[Any]) -> Channel:
         overwrite=row.overwrite,
         serial=row.serial,
         created_us=row.created_us,
+        place=row.place,
     )

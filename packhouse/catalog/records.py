@@ -1,14 +1,20 @@
-"""What formats may ask of one channel while they render (`ecosystems.Records`)."""
+"""What formats may ask of one channel while they render (`ecosystems.Records`).
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+Lists are for every reader of the channel, so what is asked of the channel as a whole leaves restricted packages out:
+no format can forget to. What is asked of one package or one directory does not, since its own pages are rendered from
+that, and they lie where only its readers come.
+"""
 
-from sqlalchemy import Engine, func, select
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Engine, Select, String, and_, exists, func, literal, or_, select
 
 from packhouse.catalog import schema
 from packhouse.catalog.engine import reading
 from packhouse.catalog.rows import to_artifact
 from packhouse.ecosystems import Package
-from packhouse.model import Artifact, Ecosystem, Json, State
+from packhouse.model import Area, Artifact, Ecosystem, Json, State
 
 FileReader = Callable[[str], bytes | None]
 
@@ -18,8 +24,63 @@ _T = schema.artifacts
 class ChannelRecords:
     """The records of one channel."""
 
-    def __init__(self, engine: Engine, channel: str, read_file: FileReader) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        channel: str,
+        read_file: FileReader,
+        *,
+        also: Collection[tuple[str, str]] = (),
+        published: str = "",
+    ) -> None:
+        """Answer about `channel`; see `showing` and `naming_published` for the rest."""
         self._engine, self._channel, self._read_file = engine, channel, read_file
+        self._also, self._published = also, published
+
+    def showing(self, packages: Collection[tuple[str, str]]) -> "ChannelRecords":
+        """Return the same records for somebody who may read these restricted packages, (ecosystem, package), too."""
+        return ChannelRecords(
+            self._engine, self._channel, self._read_file, also=packages, published=self._published
+        )
+
+    def naming_published(self, kind: str) -> "ChannelRecords":
+        """Return the same records whose `packages` names only those of which an area of that kind is published.
+
+        A list that links to `simple/<project>/` must not name a project whose page is yet to come.
+        """
+        return ChannelRecords(self._engine, self._channel, self._read_file, also=self._also, published=kind)
+
+    def everything(self, ecosystem: Ecosystem) -> Iterator[Artifact]:
+        """Live artifacts, those of restricted packages too, ordered by (package, path): never for a page."""
+        query = select(_T).where(
+            _T.c.channel == self._channel, _T.c.ecosystem == ecosystem, _T.c.state == State.LIVE
+        )
+        return self._artifacts(query)
+
+    def unpublished(self, kind: str, ecosystem: Ecosystem | None = None) -> list[Area]:
+        """Return the dirty areas of `kind` of packages that a list would name, of which nothing is published."""
+        table, dirty = schema.packages, schema.dirty
+        query = (
+            select(table.c.ecosystem, table.c.package)
+            .where(
+                table.c.channel == self._channel,
+                table.c.files > 0,
+                self._listed(table.c.ecosystem, table.c.package),
+                ~self._is_published(table.c.ecosystem, table.c.package, kind),
+                exists().where(
+                    dirty.c.channel == self._channel,
+                    dirty.c.ecosystem == table.c.ecosystem,
+                    dirty.c.kind == kind,
+                    dirty.c.key == table.c.package,
+                ),
+            )
+            .order_by(table.c.ecosystem, table.c.package)
+        )
+        if ecosystem is not None:
+            query = query.where(table.c.ecosystem == ecosystem)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).all()
+        return [Area(self._channel, row.ecosystem, kind, row.package) for row in rows]
 
     def live(
         self, ecosystem: Ecosystem, *, directory: str | None = None, package: str | None = None
@@ -32,6 +93,11 @@ class ChannelRecords:
             query = query.where(_T.c.directory == directory)
         if package is not None:
             query = query.where(_T.c.package == package)
+        if directory is None and package is None:
+            query = query.where(self._listed(_T.c.ecosystem, _T.c.package))
+        return self._artifacts(query)
+
+    def _artifacts(self, query: Select[Any]) -> Iterator[Artifact]:
         with reading(self._engine) as connection:
             rows = connection.execute(query.order_by(_T.c.package, _T.c.path)).all()
         return (to_artifact(row) for row in rows)
@@ -62,6 +128,8 @@ class ChannelRecords:
         )
         if directory is not None:
             query = query.where(_T.c.directory == directory)
+        else:
+            query = query.where(self._listed(_T.c.ecosystem, _T.c.package))
         with reading(self._engine) as connection:
             return {row[0]: row[1] for row in connection.execute(query.group_by(_T.c.package))}
 
@@ -71,6 +139,7 @@ class ChannelRecords:
             _T.c.channel == self._channel,
             _T.c.ecosystem == ecosystem,
             _T.c.state.in_((State.LIVE, State.GONE)),
+            self._listed(_T.c.ecosystem, _T.c.package),
         )
         with reading(self._engine) as connection:
             return sorted(connection.execute(query.distinct()).scalars())
@@ -78,12 +147,16 @@ class ChannelRecords:
     def packages(self, ecosystem: Ecosystem) -> Sequence[Package]:
         """Packages with at least one live file, sorted by name."""
         table = schema.packages
+        query = select(table).where(
+            table.c.channel == self._channel,
+            table.c.ecosystem == ecosystem,
+            table.c.files > 0,
+            self._listed(table.c.ecosystem, table.c.package),
+        )
+        if self._published:
+            query = query.where(self._is_published(table.c.ecosystem, table.c.package, self._published))
         with reading(self._engine) as connection:
-            rows = connection.execute(
-                select(table)
-                .where(table.c.channel == self._channel, table.c.ecosystem == ecosystem, table.c.files > 0)
-                .order_by(table.c.package)
-            ).all()
+            rows = connection.execute(query.order_by(table.c.package)).all()
         return [
             Package(
                 name=row.package,
@@ -109,3 +182,28 @@ class ChannelRecords:
     def file(self, path: str) -> bytes | None:
         """A small operator's file of the channel, or None."""
         return self._read_file(path)
+
+    def _listed(self, ecosystem: ColumnElement[str], package: ColumnElement[str]) -> ColumnElement[bool]:
+        """Whether a package may stand in a list: it is not restricted, or whoever asks may read it."""
+        table = schema.closed
+        hidden = exists().where(
+            table.c.channel == self._channel,
+            table.c.ecosystem == ecosystem,
+            table.c.package == package,
+            table.c.restricted,
+        )
+        allowed = [and_(ecosystem == eco, package == name) for eco, name in sorted(self._also)]
+        return or_(~hidden, *allowed)
+
+    def _is_published(
+        self, ecosystem: ColumnElement[str], package: ColumnElement[str], kind: str
+    ) -> ColumnElement[bool]:
+        """Whether a package's area of that kind has a file that was written, and not only announced."""
+        table = schema.published
+        area = literal(f"{self._channel}/", String) + ecosystem + literal(f"/{kind}/", String) + package
+        return exists().where(
+            table.c.channel == self._channel,
+            table.c.area == area,
+            table.c.sha256.is_not(None),
+            table.c.mtime_s > 0,
+        )

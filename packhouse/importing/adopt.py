@@ -9,14 +9,14 @@ from enum import StrEnum
 
 from packhouse.client.connection import Unreachable
 from packhouse.ecosystems.registry import FORMATS
-from packhouse.errors import BadMetadata, PackhouseError, Unavailable
+from packhouse.errors import BadMetadata, NotFound, PackhouseError, Unavailable
 from packhouse.house import House
 from packhouse.importing.items import Item, Source
 from packhouse.intake import changes
 from packhouse.intake.receive import History, Intake
 from packhouse.model import Area, Artifact, Channel, Claim, Ecosystem, Principal
 from packhouse.names import parse_filename
-from packhouse.tree import When, channel_root
+from packhouse.tree import When
 
 PRINCIPAL = Principal(name="import", kind="service", admin=True)
 
@@ -185,18 +185,25 @@ class Adoption:
         """Copy hotfix files first, so that no index ever shows records without them."""
         marks: dict[Area, float] = {}
         for path, body in source.hotfixes().items():
-            before = self._house.read(self._channel, path)
-            if before is not None and before != body:
+            if not self._take_hotfix(path, body):
                 self.report.kept.append(path)
                 continue
-            if before is None:
-                self._house.tree.put(f"{channel_root(self._channel)}/{path}", body, when=When.ALWAYS)
             self.report.hotfixes.append(path)
             marks[Area(self._channel.name, Ecosystem.CONDA, "index", path.rpartition("/")[0])] = 0.0
         if marks:
-            self._house.tree.flush()
             self.report.awaited.update(self._house.catalog.areas.mark(marks))
             self._house.wake.poke("wake")
+
+    def _take_hotfix(self, path: str, body: bytes) -> bool:
+        """Copy one hotfix file; False if the channel has another one."""
+        with self._house.placing(self._channel.name) as place:
+            if place is None:
+                raise NotFound("channel", self._channel.name, "it was deleted during the import")
+            before = self._house.read_at(place, path)
+            if before is None:
+                self._house.tree.put(place.where(path), body, when=When.ALWAYS)
+                self._house.tree.flush()
+            return before in (None, body)
 
 
 def results(report: Report) -> Iterator[tuple[str, int, int]]:

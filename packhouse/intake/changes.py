@@ -9,8 +9,9 @@ from packhouse.digest import digest
 from packhouse.ecosystems.registry import FORMATS
 from packhouse.errors import NotFound, Unprocessable
 from packhouse.house import House
-from packhouse.model import Artifact, Channel, Ecosystem, Principal, State
-from packhouse.tree import Occupied, When, channel_root
+from packhouse.model import Artifact, Ecosystem, Principal, State
+from packhouse.placement import Placement, kept_at
+from packhouse.tree import Occupied, When
 
 _CHUNK = 1 << 20
 
@@ -94,14 +95,13 @@ def tidy(house: House) -> int:
     return count
 
 
-def swap(house: House, channel: Channel, artifact: Artifact) -> None:
+def swap(house: House, place: Placement, artifact: Artifact) -> None:
     """Rename the bytes of an overwrite over the old ones; the caller holds the area's lock and publishes next.
 
     The old bytes stay readable by hash below `<channel>/replaced/` for the grace. Doing it twice is doing it
     once: after a crash the staged file is either still there, or already in place.
     """
-    root = channel_root(channel)
-    target, waiting = f"{root}/{artifact.path}", artifact.staged
+    target, waiting = place.where(artifact.path), artifact.staged
     if waiting is None or not _still_live(house, artifact):
         return
     try:
@@ -110,7 +110,7 @@ def swap(house: House, channel: Channel, artifact: Artifact) -> None:
     except FileNotFoundError:
         house.catalog.artifacts.settle(artifact.id)  # the rename happened, the note of it was lost
         return
-    keep_old(house, channel, artifact)
+    keep_old(house, place, artifact)
     for suffix, body in house.catalog.artifacts.sidecars(artifact.id).items():
         house.tree.put(target + suffix, body, when=When.ALWAYS)
     house.tree.put(target, house.data / waiting, when=When.ALWAYS)
@@ -118,20 +118,20 @@ def swap(house: House, channel: Channel, artifact: Artifact) -> None:
     house.catalog.artifacts.settle(artifact.id)
 
 
-def keep_old(house: House, channel: Channel, artifact: Artifact) -> None:
+def keep_old(house: House, place: Placement, artifact: Artifact) -> None:
     """Keep the bytes that are about to be replaced, by their hash, for the grace."""
-    target = f"{channel_root(channel)}/{artifact.path}"
+    target = place.where(artifact.path)
     try:
         with house.tree.open(target) as file:
             # Asked of the bytes: two overwrites in a row leave the first one's bytes out of the tree.
             old = digest(iter(lambda: file.read(_CHUNK), b"")).sha256
     except FileNotFoundError:
         return
-    kept = f"replaced/{old}/{artifact.filename}"
+    kept = kept_at(artifact, old)
     # Before it is there: a crash in between must leave no file that nobody knows of.
     house.catalog.areas.discard(artifact.channel, {kept: house.settings.delete_grace_s})
     with suppress(Occupied):
-        house.tree.put(f"{channel_root(channel)}/{kept}", house.data / target, when=When.ABSENT)
+        house.tree.put(place.where(kept), house.data / target, when=When.ABSENT)
     house.tree.flush()
     if not _still_live(house, artifact):
         # Deleted in between, perhaps as a leaked secret, and after it looked for kept bytes: they go at once.

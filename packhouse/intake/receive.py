@@ -7,7 +7,7 @@ commit; after it everything else can be redone. Early refusals (`door`) need no 
 import logging
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,12 +15,13 @@ from packhouse.catalog.artifacts import Change, InFlight, Same, Ticket
 from packhouse.digest import Digests, digest
 from packhouse.ecosystems import Limits
 from packhouse.ecosystems.registry import FORMATS
-from packhouse.errors import Burnt, Busy, Exists, OverwriteForbidden, PackhouseError, TooLarge
+from packhouse.errors import Burnt, Busy, Exists, NotFound, OverwriteForbidden, PackhouseError, TooLarge
 from packhouse.house import House
 from packhouse.intake.changes import waiting_for_swap
 from packhouse.intake.stage import Stage
 from packhouse.model import Area, Artifact, Channel, Claim, Ecosystem, Observed, Principal, Verified
-from packhouse.tree import Occupied, When, channel_root
+from packhouse.placement import Placement
+from packhouse.tree import Occupied, When
 from packhouse.verify import verify
 
 _CHUNK = 1 << 20
@@ -136,10 +137,11 @@ class Intake:
             if self._house.catalog.artifacts.holder(outcome.id) != outcome.token:
                 raise Busy(f"{outcome.path} took longer than its lease and was given up; upload it again")
             try:
-                change = self._place_and_commit(channel, outcome, verified, stage)
+                with self._house.placing(outcome.channel) as place:
+                    change = self._place_and_commit(_there(place, outcome.channel), outcome, verified, stage)
             except BaseException:
                 # Nothing names the bytes yet: take them away, then free the name, in that order.
-                self._withdraw(channel, outcome, verified)
+                self._withdraw(outcome, verified)
                 raise
         self._house.wake.poke("wake")
         return Receipt(
@@ -181,7 +183,7 @@ class Intake:
                 raise Busy(f"{path} is being uploaded by somebody else right now; try again in a moment")
             time.sleep(0.02)
 
-    def _place_and_commit(self, channel: Channel, ticket: Ticket, verified: Verified, stage: Stage) -> Change:
+    def _place_and_commit(self, place: Placement, ticket: Ticket, verified: Verified, stage: Stage) -> Change:
         house, rules = self._house, FORMATS[verified.ecosystem]
         if ticket.replaces:
             # Other bytes lie at the path: the indexer renames ours over them under the area's lock.
@@ -191,47 +193,59 @@ class Intake:
             return house.catalog.artifacts.commit(
                 ticket, rules, staged=waiting, grace_s=house.settings.delete_grace_s
             )
-        place(house, channel, verified.path, verified.observed.sidecars, stage, verified.digests)
+        put(house, place.where(verified.path), verified.observed.sidecars, stage, verified.digests)
         # The commit: before it nothing names the file, a crash leaves a pending row for the reaper;
         # after it the upload is real, and a crash loses nothing.
         return house.catalog.artifacts.commit(ticket, rules)
 
-    def _withdraw(self, channel: Channel, ticket: Ticket, verified: Verified) -> None:
+    def _withdraw(self, ticket: Ticket, verified: Verified) -> None:
         if self._house.catalog.artifacts.holder(ticket.id) != ticket.token:
             return
         if ticket.replaces:
             self._house.tree.remove(waiting_for_swap(ticket.id))
             self._house.tree.flush()
         else:
-            _unplace(self._house, channel, verified.path, verified.observed.sidecars)
+            # Its tree may have changed since it was placed, and then the bytes moved along.
+            with self._house.placing(ticket.channel) as place:
+                if place is not None:  # else the channel went, and all that lay in it
+                    _take_away(self._house, place.where(verified.path), verified.observed.sidecars)
         self._house.catalog.artifacts.release(ticket.id, ticket.token)
 
 
-def place(
-    house: House, channel: Channel, path: str, sidecars: Mapping[str, bytes], stage: Stage, digests: Digests
-) -> None:
+def put(house: House, path: str, sidecars: Mapping[str, bytes], stage: Stage, digests: Digests) -> None:
     """Put sidecars, then the artifact, at their final paths, create-only and durable.
 
     The caller holds the name (a pending row), so whatever lies at the path already is an orphan of a crash:
-    the same bytes are kept, other bytes are moved aside.
+    the same bytes are kept, other bytes are moved aside. Nothing of the channel is moved meanwhile (`placing`).
+
+    Args:
+        house: where.
+        path: of the artifact, relative to the data directory.
+        sidecars: suffix to bytes.
+        stage: holds the artifact's bytes.
+        digests: of them.
     """
-    root = channel_root(channel)
     for suffix, body in sidecars.items():
-        house.tree.put(f"{root}/{path}{suffix}", body, when=When.ALWAYS)
+        house.tree.put(f"{path}{suffix}", body, when=When.ALWAYS)
     try:
-        house.tree.put(f"{root}/{path}", stage.path, when=When.ABSENT)
+        house.tree.put(path, stage.path, when=When.ABSENT)
     except Occupied:
-        if _sha256(house, f"{root}/{path}") != digests.sha256:
-            house.tree.move(f"{root}/{path}", f"incoming/orphan.{uuid.uuid4().hex}")
-            house.tree.put(f"{root}/{path}", stage.path, when=When.ABSENT)
+        if _sha256(house, path) != digests.sha256:
+            house.tree.move(path, f"incoming/orphan.{uuid.uuid4().hex}")
+            house.tree.put(path, stage.path, when=When.ABSENT)
     house.tree.flush()
 
 
-def _unplace(house: House, channel: Channel, path: str, sidecars: Mapping[str, bytes]) -> None:
-    root = channel_root(channel)
+def _take_away(house: House, path: str, sidecars: Iterable[str]) -> None:
     for name in (path, *(path + suffix for suffix in sidecars)):
-        house.tree.remove(f"{root}/{name}")
+        house.tree.remove(name)
     house.tree.flush()
+
+
+def _there(place: Placement | None, channel: str) -> Placement:
+    if place is None:
+        raise NotFound("channel", channel, "it was deleted during the upload")
+    return place
 
 
 def _sha256(house: House, path: str) -> str | None:
@@ -279,14 +293,14 @@ def _reap_one(house: House, artifact: Artifact, token: str, instance: str) -> bo
             artifact.id, token, mine, house.settings.lease_s
         ):
             return False
-        channel = house.catalog.channels.find(artifact.channel)
-        if channel is None:
-            return house.catalog.artifacts.release(artifact.id, mine)
-        _finish_or_undo(house, channel, artifact, mine)
+        with house.placing(artifact.channel) as place:
+            if place is None:
+                return house.catalog.artifacts.release(artifact.id, mine)
+            _finish_or_undo(house, place, artifact, mine)
         return True
 
 
-def _finish_or_undo(house: House, channel: Channel, artifact: Artifact, token: str) -> None:
+def _finish_or_undo(house: House, place: Placement, artifact: Artifact, token: str) -> None:
     artifacts, rules = house.catalog.artifacts, FORMATS[artifact.ecosystem]
     # A claim is refused for a burnt name: so this was an overwrite, and what it was to replace is deleted now.
     burnt = artifacts.burnt(artifact.channel, artifact.path)
@@ -295,7 +309,7 @@ def _finish_or_undo(house: House, channel: Channel, artifact: Artifact, token: s
         id=artifact.id, token=token, channel=artifact.channel, path=artifact.path, replaces=replaces
     )
     waiting = waiting_for_swap(artifact.id)
-    lies_at = waiting if replaces else f"{channel_root(channel)}/{artifact.path}"
+    lies_at = waiting if replaces else place.where(artifact.path)
     sidecars = artifacts.sidecars(artifact.id)
     if not burnt and _sha256(house, lies_at) == artifact.sha256:
         if not replaces:
@@ -310,5 +324,5 @@ def _finish_or_undo(house: House, channel: Channel, artifact: Artifact, token: s
         house.tree.remove(waiting)
         house.tree.flush()
     else:
-        _unplace(house, channel, artifact.path, sidecars)
+        _take_away(house, lies_at, sidecars)
     artifacts.release(artifact.id, token)

@@ -4,7 +4,7 @@
 them on one disk. A second store is one more file that passes `tests/test_tree_contract.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -85,6 +85,13 @@ class Tree(Protocol):
         """Every object below the directory `prefix`, sorted by path."""
         ...
 
+    def folders(self, path: str) -> Sequence[str]:
+        """Return the names of the directories directly in the directory `path`, sorted; none where it is not there.
+
+        A store of objects answers with what stands between `path/` and the next slash.
+        """
+        ...
+
     def remove(self, path: str) -> bool:
         """Remove one object and directories that become empty; False if nothing was there."""
         ...
@@ -101,6 +108,7 @@ class Tree(Protocol):
 def channel_root(channel: Channel) -> str:
     """Where a channel's files lie: `public/<name>` or `private/<name>`.
 
-    What may be read is a place, not a check (DESIGN, sentence 2).
+    What may be read is a place, not a check (DESIGN, sentence 2). Files of restricted packages lie elsewhere:
+    `packhouse.placement` knows where.
     """
-    return f"{'private' if channel.private else 'public'}/{channel.name}"
+    return f"{channel.place}/{channel.name}"

@@ -16,7 +16,7 @@ import itertools
 import os
 import stat as stat_bits
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -127,6 +127,15 @@ class FsTree:
                     yield from self._scan(path.rstrip("/"), inner)
                 finally:
                     os.close(inner)
+
+    def folders(self, path: str) -> Sequence[str]:
+        """Return the names of the directories directly in the directory `path`, sorted; empty ones too."""
+        with fsio.answering(path):
+            try:
+                with self._folders.entered(_split(path)) as top, os.scandir(top) as entries:
+                    return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+            except (FileNotFoundError, NotADirectoryError):
+                return ()
 
     def free_bytes(self) -> int:
         """Return how many bytes the disk can still take; 0 when it has no inode left."""

@@ -9,20 +9,13 @@ from dataclasses import replace
 from aiohttp import web
 
 from packhouse.errors import BadName, Unauthenticated
-from packhouse.model import Action, Channel, Ecosystem, Principal
-from packhouse.names import parse_channel, parse_project, parse_segment
+from packhouse.model import Action, Principal
+from packhouse.names import parse_channel
+from packhouse.placement import owner_of
 from uploadd.call import Call
 from uploadd.routing import OPEN, Route
 
 _YES, _WHO, _NO = 204, 401, 403
-
-_OWNERS = {
-    "simple": Ecosystem.PYPI,
-    "packages": Ecosystem.PYPI,
-    "pypi": Ecosystem.PYPI,
-    "products": Ecosystem.GENERIC,
-    "generic": Ecosystem.GENERIC,
-}
 
 
 async def authz(call: Call) -> web.Response:
@@ -44,38 +37,24 @@ def _decide(call: Call, path: str, root: str) -> int:
 
 
 def _may(call: Call, principal: Principal, path: str, root: str) -> bool:
-    segments = path.removeprefix("/").split("/")
+    name, _, inside = path.removeprefix("/").partition("/")
+    if ".." in inside.split("/") or root not in ("private", "restricted"):
+        return False
     try:
-        name = parse_channel(segments[0])
-        owner = owner_of(segments) if root == "restricted" else None
+        channel = call.services.house.catalog.channels.find(parse_channel(name))
     except BadName:
         return False
-    channel = call.services.house.catalog.channels.find(name)
-    if channel is None or ".." in segments or root not in ("private", "restricted"):
+    if channel is None:
         return False
-    if root == "restricted" and owner is None:
-        return False  # nobody's file: then nobody's right covers it, an admin's neither
+    owner = owner_of(inside)
+    if root == "restricted":
+        if owner is None:
+            return False  # nobody's file: then nobody's right covers it, an admin's neither
+        # No default applies to what lies there, whatever became of the package's rights a moment before or after.
+        channel = replace(channel, private=True)
+    # Below private/ the defaults apply to a channel that is not private: it lies there where they are for some only.
     ecosystem, package = owner or (None, None)
-    # What lies in these trees is not for everyone, whatever the catalog says a moment before or after a move.
-    closed: Channel = replace(channel, private=True)
-    return call.services.rights.permits(principal, Action.READ, closed, ecosystem, package)
-
-
-def owner_of(segments: list[str]) -> tuple[Ecosystem, str] | None:
-    """Return the ecosystem and the normalised package that own a path, or None if no package does.
-
-    Args:
-        segments: of the decoded path, the channel first.
-
-    Raises:
-        BadName: where a package's name should be is something else.
-    """
-    if len(segments) < 4 or segments[1] not in _OWNERS:
-        return None
-    ecosystem = _OWNERS[segments[1]]
-    if ecosystem is Ecosystem.PYPI:
-        return ecosystem, parse_project(segments[2])
-    return ecosystem, parse_segment("product name", segments[2]).lower()
+    return call.services.rights.permits(principal, Action.READ, channel, ecosystem, package)
 
 
 ROUTES = (Route(method="GET", pattern="/_authz", action=OPEN, handler=authz),)
