@@ -7,78 +7,24 @@ that waits for approval counts from the next request on. Argon2 costs 40 ms, and
 
 import hashlib
 import hmac
-import ipaddress
 import secrets
 import threading
 import time
-from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections import OrderedDict
 
 from packhouse.catalog import Catalog
 from packhouse.catalog.keys import is_key
 from packhouse.catalog.passwords import hash_password, is_outdated, verify_password
 from packhouse.catalog.sessions import Session
-from packhouse.errors import RateLimited, Unauthenticated
+from packhouse.errors import Unauthenticated
 from packhouse.model import ANONYMOUS, Principal
+from uploadd.failures import Failures, network
 from uploadd.identity import Credentials
 
-TRIES, WINDOW_S = 10, 300.0
-"""So many wrong passwords are answered per account, and per address, in so many seconds."""
+__all__ = ["Failures", "SignIn", "network"]
+
 _NO_USER = frozenset({"", "__token__"})
 _REMEMBER_S, _MOST = 300.0, 20_000
-
-
-class Failures:
-    """Counts wrong passwords by some name, over a sliding window; thread-safe.
-
-    When too many names are counted at once, new ones are refused: closed, not open.
-    """
-
-    def __init__(
-        self,
-        tries: int = TRIES,
-        window_s: float = WINDOW_S,
-        *,
-        most: int = _MOST,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._tries, self._window_s, self._most, self._monotonic = tries, window_s, most, monotonic
-        self._by_name: OrderedDict[str, deque[float]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def check(self, name: str) -> None:
-        """Pass, or raise `RateLimited` once the window holds all the tries there are."""
-        with self._lock:
-            now = self._monotonic()
-            times = self._alive(name, now)
-            if len(times) >= self._tries:
-                raise self._refusal(times[0] + self._window_s - now)
-            if name not in self._by_name and len(self._by_name) >= self._most:
-                self._prune(now)
-                if len(self._by_name) >= self._most:
-                    raise self._refusal(self._window_s)
-
-    def note(self, name: str) -> None:
-        """Count one."""
-        with self._lock:
-            now = self._monotonic()
-            times = self._alive(name, now)
-            times.append(now)
-            self._by_name[name] = times
-            self._by_name.move_to_end(name)
-
-    def _alive(self, name: str, now: float) -> deque[float]:
-        times = self._by_name.get(name, deque())
-        while times and times[0] <= now - self._window_s:
-            times.popleft()
-        return times
-
-    def _prune(self, now: float) -> None:
-        for name in [name for name in self._by_name if not self._alive(name, now)]:
-            del self._by_name[name]
-
-    def _refusal(self, wait_s: float) -> RateLimited:
-        return RateLimited("wrong passwords", limit=self._tries, retry_after_s=max(1, int(wait_s) + 1))
 
 
 class SignIn:
@@ -137,15 +83,12 @@ class SignIn:
         stored = accounts.stored_password(name)
         seal = self._seal(name, password, stored or "")
         if not self._remembers(seal):
-            counted = (f"account {name.casefold()[:100]}", f"address {network(address)}")
-            for what in counted:
-                self._failures.check(what)
-            if not verify_password(password, stored):
-                for what in counted:
-                    self._failures.note(what)
-                raise Unauthenticated(
-                    "the user name or the password is wrong: check both; scripts better use an API key"
-                )
+            counted = f"account {name.casefold()[:100]}", f"address {network(address)}"
+            with self._failures.attempt(*counted):
+                if not verify_password(password, stored):
+                    raise Unauthenticated(
+                        "the user name or the password is wrong: check both; scripts better use an API key"
+                    )
             self._remember(seal)
             if stored is not None and is_outdated(stored):
                 accounts.rehash(name, stored, hash_password(password))
@@ -165,18 +108,6 @@ class SignIn:
     def _remember(self, seal: bytes) -> None:
         with self._lock:
             self._known[seal] = time.monotonic() + _REMEMBER_S
+            self._known.move_to_end(seal)
             while len(self._known) > _MOST:
                 self._known.popitem(last=False)
-
-
-def network(address: str) -> str:
-    """Return what an address is counted as: an IPv4 address itself, an IPv6 address as its /64."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return "unknown"
-    if isinstance(found, ipaddress.IPv6Address):
-        if found.ipv4_mapped is not None:
-            return str(found.ipv4_mapped)
-        return str(ipaddress.ip_network((found, 64), strict=False))
-    return str(found)
