@@ -17,7 +17,14 @@ _INTERRUPTED = 130
 COMMANDS = {
     "serve": "packhouse.cli.serve:serve",
     "channel": "packhouse.cli.channels:channel",
+    "user": "packhouse.cli.users:user",
+    "group": "packhouse.cli.groups:group",
+    "grant": "packhouse.cli.grants:grant",
     "key": "packhouse.cli.keys:key",
+    "service": "packhouse.cli.users:service",
+    "login": "packhouse.cli.login:login",
+    "logout": "packhouse.cli.login:logout",
+    "whoami": "packhouse.cli.login:whoami",
     "push": "packhouse.cli.push:push_",
     "delete": "packhouse.cli.push:delete",
     "yank": "packhouse.cli.push:yank",
@@ -25,6 +32,7 @@ COMMANDS = {
     "reindex": "packhouse.cli.push:reindex",
     "check": "packhouse.cli.checkfiles:check",
     "import": "packhouse.cli.importing:import_",
+    "audit": "packhouse.cli.audit:audit",
     "doctor": "packhouse.cli.doctor:doctor",
 }
 """Command -> where it lives: imported only when it is used, since the catalog alone costs half a second."""

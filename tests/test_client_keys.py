@@ -51,7 +51,7 @@ def test_the_store_lies_below_home_by_default(tmp_path):
         (b"\xff\xfe", 0o600, "cannot be read as TOML"),
         (b'"http://packages.example:8080" = 5', 0o600, "a key stands in quotes"),
         (b'"http://packages.example:8080" = "pkh-secr\\u00e9t"', 0o600, "characters that no key has"),
-        (b'"http://elsewhere.example" = "pkh-secret"', 0o600, "no key for http://packages.example:8080: set PACKHOUSE_KEY"),
+        (b'"http://elsewhere.example" = "pkh-secret"', 0o600, "no key for http://packages.example:8080: run `packhouse login"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_without_showing_a_key(store, text, mode, says):
