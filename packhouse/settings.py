@@ -51,6 +51,16 @@ class Settings:
     )
     min_rate_bytes_s: int = _setting(1024, "The least rate at which a body must arrive, in bytes per second.")
     slow_window_s: int = _setting(30, "Over how many seconds the least rate is measured.")
+    anonymous_requests_per_minute: int = _setting(
+        300,
+        "How many requests without credentials one address may send to the daemon per minute; files that nginx "
+        "serves by itself do not count. 0: no limit.",
+    )
+    refused_requests_per_minute: int = _setting(
+        60,
+        "How many refused requests of one account, and requests with unknown credentials from one address, get their "
+        "refusal per minute before a 429. 0: no limit.",
+    )
     publish_wait_s: float = _setting(
         6.0, "How long an upload's answer waits until every index lists it, in seconds."
     )

@@ -22,6 +22,7 @@ from aiohttp import web
 
 from packhouse.errors import Forbidden, NotFound, PackhouseError, RateLimited, Unauthenticated
 from packhouse.model import Principal
+from uploadd import accesslog
 from uploadd.buckets import Buckets, Level
 from uploadd.failures import network
 
@@ -50,10 +51,6 @@ class Limiter:
         self._anonymous = _buckets(anonymous_per_minute, monotonic)
         self._refused = _buckets(refused_per_minute, monotonic)
 
-    def meter(self, address: str) -> "Meter":
-        """Return what counts one request from an address."""
-        return Meter(self, address)
-
     def anonymous(self, address: str) -> Level | None:
         """Count a request without credentials; None where that is not limited."""
         return _take(self._anonymous, network(address))
@@ -73,15 +70,14 @@ class Meter:
     Attributes:
         free: whether the request is not counted at all.
         shown: whether it shows anything that could be credentials.
-        principal: whose they are; None until that is known.
     """
 
     def __init__(self, limiter: Limiter, address: str) -> None:
+        self.free = self.shown = False
         self._limiter, self._address = limiter, address
         self._counted = False
-        self._level: Level | None = None
-        self.free = self.shown = False
-        self.principal: Principal | None = None
+        self._principal: Principal | None = None
+        self._headers: dict[str, str] = {}
 
     def stranger(self) -> None:
         """Count the request as one without credentials; raises `RateLimited`."""
@@ -91,33 +87,56 @@ class Meter:
                 "requests a minute without signing in come from this address",
             )
 
+    def open(self, identify: Callable[[], Principal]) -> None:
+        """Count a request that nobody is looked up for; blocking.
+
+        It counts as a stranger's, and only where that is too much is it asked who it is: an account may go on.
+
+        Args:
+            identify: looks the credentials up.
+
+        Raises:
+            RateLimited: it is nobody, or there are too many wrong passwords.
+        """
+        try:
+            self.stranger()
+        except RateLimited as limited:
+            try:
+                nobody = not self.shown or identify().anonymous
+            except Unauthenticated:
+                nobody = True
+            if nobody:
+                raise limited from None
+            self._headers = {}
+
     def known(self, principal: Principal) -> None:
         """Learn who asks; an ended session shows nobody, and is counted so: raises `RateLimited`."""
-        self.principal = principal
+        self._principal = principal
         if principal.anonymous:
             self.stranger()
 
     def weigh(self, error: PackhouseError) -> PackhouseError:
         """Return what a refused request is answered: the refusal, or `RateLimited` after too many."""
-        if isinstance(error, RateLimited) or self._counted or self.free:
-            return error
-        try:
-            self._charge(error)
-        except RateLimited as limited:
-            return limited
+        if not (self._counted or self.free):
+            try:
+                self._charge(error)
+            except RateLimited as limited:
+                error = limited
+        if isinstance(error, RateLimited):
+            self._headers = headers(error.limit, 0, error.retry_after_s)
         return error
 
     def tell(self, response: web.StreamResponse) -> None:
         """Write into an answer, unless it is on its way already, what is left of the limit that counted it."""
-        if self._level is not None and not response.prepared:
-            response.headers.update(headers(self._level.limit, self._level.remaining, self._level.full_s))
+        if not response.prepared:
+            response.headers.update(self._headers)
 
     def _charge(self, error: PackhouseError) -> None:
-        if self.principal is not None:
+        if self._principal is not None:
             if _lacks_right(error):
                 self._count(
-                    self._limiter.refused(self.principal),
-                    f"requests a minute of {self.principal.name} are refused",
+                    self._limiter.refused(self._principal),
+                    f"requests a minute of {self._principal.name} are refused",
                 )
         elif isinstance(error, Unauthenticated):
             self._count(
@@ -128,9 +147,22 @@ class Meter:
             self.stranger()
 
     def _count(self, level: Level | None, what: str) -> None:
-        self._counted, self._level = True, level
-        if level is not None and not level.passed:
+        self._counted = True
+        if level is None:
+            return
+        self._headers = headers(level.limit, level.remaining, level.full_s)
+        if not level.passed:
             raise RateLimited(what, limit=level.limit, retry_after_s=max(1, math.ceil(level.wait_s)))
+
+
+METER: web.RequestKey[Meter] = web.RequestKey("meter", Meter)
+"""Where a request keeps what counts it."""
+
+
+def begin(limiter: Limiter, request: web.Request) -> Meter:
+    """Return what counts this request, which keeps it as `METER`."""
+    meter = request[METER] = Meter(limiter, accesslog.address(request))
+    return meter
 
 
 def headers(limit: int, remaining: int, reset_s: float) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 from packhouse.house import House
 from packhouse.intake.receive import Intake
 from packhouse.rights import Rights
+from uploadd.limiting import Limiter
 from uploadd.limits import Gate
 from uploadd.probe import Probe
 from uploadd.publication import Publication
@@ -36,6 +37,7 @@ class Services:
     signin: SignIn
     publication: Publication
     uploads: Gate
+    limiter: Limiter
     probe: Probe
     quick: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(QUICK_THREADS, thread_name_prefix="quick")
