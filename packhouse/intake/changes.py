@@ -36,6 +36,7 @@ def delete(
         [artifact.path],
         FORMATS[artifact.ecosystem],
         by=principal.name,
+        origin=principal.address,
         grace_s=0 if now else house.settings.delete_grace_s,
         note=note,
     )
@@ -61,6 +62,7 @@ def yank(house: House, artifacts: Sequence[Artifact], principal: Principal, reas
         [artifact.path for artifact in artifacts],
         FORMATS[Ecosystem.PYPI],
         by=principal.name,
+        origin=principal.address,
         reason=reason,
     )
     house.wake.poke("wake")

@@ -164,6 +164,7 @@ class Intake:
             outcome = self._house.catalog.artifacts.claim(
                 verified,
                 by=principal.name,
+                origin=principal.address,
                 token=f"{self.instance}:{uuid.uuid4().hex}",
                 lease_s=settings.lease_s,
                 overwrite=claim.force,
