@@ -23,7 +23,8 @@ from packhouse.catalog import Catalog
 from packhouse.errors import PackhouseError, RateLimited, Unauthenticated
 from packhouse.model import ANONYMOUS, Principal
 from uploadd.call import Call
-from uploadd.signin import Failures, SignIn, network
+from uploadd.failures import Failures, network
+from uploadd.signin import SignIn
 
 SIGN_IN = "sign in"
 """The verb of a route that takes a password, and of every password that was wrong."""
@@ -53,12 +54,18 @@ _LINE: web.RequestKey[Line] = web.RequestKey("audit-line", Line)
 
 
 def tell(
-    call: Call, *, object_: str | None = None, note: str | None = None, by: Principal | None = None
+    call: Call,
+    *,
+    action: str | None = None,
+    object_: str | None = None,
+    note: str | None = None,
+    by: Principal | None = None,
 ) -> None:
     """Say more of this call than its path does; nothing where the call is not audited.
 
     Args:
         call: the request.
+        action: a verb that says more than the route's.
         object_: what it is done to, in place of the path's placeholders joined by slashes.
         note: more, in words; never a secret.
         by: who did it, where they were somebody else at the door (a sign-in).
@@ -66,6 +73,8 @@ def tell(
     line = call.request.get(_LINE)
     if line is None:
         return
+    if action is not None:
+        line.action = action
     if object_ is not None:
         line.object = object_
     if note is not None:
