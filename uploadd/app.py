@@ -19,7 +19,7 @@ from packhouse.intake.receive import Intake, reap
 from packhouse.intake.stage import sweep
 from packhouse.model import ANONYMOUS, Action
 from packhouse.rights import Rights
-from uploadd import accesslog, auditing, door, identity, problems
+from uploadd import accesslog, auditing, door, identity, limiting, problems
 from uploadd.call import Call
 from uploadd.dialects import (
     artifactory,
@@ -91,6 +91,9 @@ def create_app(house: House, intake: Intake, routes: Iterable[Route] = ROUTES) -
         signin=auditing.WatchedSignIn(house.catalog, auditor),
         publication=Publication(house.catalog.areas, house.wake, wait_s=house.settings.publish_wait_s),
         uploads=Gate(),
+        limiter=limiting.Limiter(
+            house.settings.anonymous_requests_per_minute, house.settings.refused_requests_per_minute
+        ),
         probe=Probe(intake),
     )
     # A broken Content-Disposition is an error here, not a line on standard error with the client's text in it.
@@ -133,19 +136,27 @@ class _Entry:
         began = time.monotonic()
         trace = accesslog.Trace()
         with self.in_flight.one():
-            response = await self._respond(request, trace)
+            meter = limiting.begin(self._services.limiter, request)
+            response = await self._respond(request, trace, meter)
+            meter.tell(response)
             if not request.content.is_eof():
                 await _answer_early(request, response)
             accesslog.write(request, response, trace, time.monotonic() - began)
         return response
 
-    async def _respond(self, request: web.Request, trace: accesslog.Trace) -> web.StreamResponse:
+    async def _respond(
+        self, request: web.Request, trace: accesslog.Trace, meter: limiting.Meter
+    ) -> web.StreamResponse:
         overrides: problems.Statuses = {}
         try:
             target = parse_target(request.raw_path)
+            shown = identity.credentials(request.headers, target.key)
+            meter.shown = shown.shown or shown.session != ""
             route, path = self._router.resolve(request.method, target)
             overrides = route.statuses
-            shown = identity.credentials(request.headers, target.key)
+            meter.free = route.pattern in limiting.FREE
+            if not meter.shown:
+                meter.stranger()
             call = Call(
                 request=request,
                 services=self._services,
@@ -158,7 +169,8 @@ class _Entry:
             return await self._auditor.watch(
                 route.audited, call, lambda call: self._serve(route, call, trace)
             )
-        except PackhouseError as error:
+        except PackhouseError as refused:
+            error = meter.weigh(refused)
             trace.code = error.code
             return problems.refusal(error, overrides)
         except (RequestPayloadError, ConnectionError) as error:
@@ -178,6 +190,9 @@ class _Entry:
         """Return the call with its caller and channel, if they may make it."""
         action = route.action
         if action is None or action is Need.OPEN:
+            meter = call.request[limiting.METER]
+            if meter.shown and not meter.free:
+                await self._services.ask(meter.open, call.identify)
             return call
         return await self._services.ask(_enter, route, call, trace)
 
@@ -187,6 +202,7 @@ def _enter(route: Route, call: Call, trace: accesslog.Trace) -> Call:
     services, action = call.services, route.action
     principal = call.identify()
     trace.who = principal.name
+    call.request[limiting.METER].known(principal)
     auditing.tell(call, by=principal)
     session = services.signin.session(call.shown) if principal.via == "session" else None
     call = replace(call, principal=principal, session=session)
