@@ -217,6 +217,18 @@ class AccountExists(PackhouseError):
         super().__init__(f"the {kind} name {name} is taken by {taken}; choose another one")
 
 
+class NoUpstream(Unprocessable):
+    """Packages were to be fetched from another index, and none is configured."""
+
+    code = "no-upstream"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this server has no upstream configured, so nothing is fetched: upload the packages, or let an admin take "
+            "them in with `packhouse import`"
+        )
+
+
 class WeakPassword(Unprocessable):
     """The password is too short, too long or one of those that are tried first."""
 

@@ -153,16 +153,22 @@ class Accounts:
             return self._create(connection, name, "user", password, admin=first, pending=not first)
 
     def create(
-        self, name: str, *, kind: str = "user", password: str | None = None, admin: bool = False
+        self,
+        name: str,
+        *,
+        kind: str = "user",
+        password: str | None = None,
+        admin: bool = False,
+        pending: bool = False,
     ) -> Account:
-        """Make an approved account; a user without a password must set one before signing in.
+        """Make an account, approved unless it is `pending`; a user without a password must set one before signing in.
 
         Raises:
             BadName, AccountExists: the name cannot be had.
         """
         check_name("account", name)
         with writing(self._engine) as connection:
-            return self._create(connection, name, kind, password, admin=admin, pending=False)
+            return self._create(connection, name, kind, password, admin=admin, pending=pending)
 
     def _create(
         self,
