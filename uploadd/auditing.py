@@ -166,10 +166,10 @@ class WatchedSignIn(SignIn):
         super().__init__(catalog, failures=failures)
         self._auditor = auditor
 
-    def by_password(self, name: str, password: str, address: str) -> Principal:
+    def by_password(self, name: str, password: str, address: str, *, apart: str = "") -> Principal:
         """Return the user whose password this is; raises as `SignIn.by_password` does."""
         try:
-            return super().by_password(name, password, address)
+            return super().by_password(name, password, address, apart=apart)
         except (Unauthenticated, RateLimited) as error:
             self._auditor.failed_sign_in(name, address, error.code)
             raise

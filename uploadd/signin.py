@@ -37,8 +37,13 @@ class SignIn:
         self._known: OrderedDict[bytes, float] = OrderedDict()
         self._lock = threading.Lock()
 
-    def principal(self, shown: Credentials, address: str) -> Principal:
+    def principal(self, shown: Credentials, address: str, *, apart: str = "") -> Principal:
         """Return who that is; asks the catalog each time, so that a revoked key stops at once.
+
+        Args:
+            shown: what they show.
+            address: where they are.
+            apart: see `by_password`.
 
         Raises:
             Unauthenticated: something was shown, but it is neither an active key, nor an account's password, nor a
@@ -48,7 +53,7 @@ class SignIn:
         if shown.secret and is_key(shown.secret):
             found = self._catalog.keys.authenticate(shown.secret, address=address)
         elif shown.secret and shown.user not in _NO_USER and not shown.secret.startswith("pkh-"):
-            return self.by_password(shown.user, shown.secret, address)
+            return self.by_password(shown.user, shown.secret, address, apart=apart)
         elif shown.session and not shown.shown:
             session = self.session(shown)
             # A cookie that ended is no claim to be somebody: a browser sends it without being asked to.
@@ -72,8 +77,14 @@ class SignIn:
             return None
         return self._catalog.sessions.find(shown.session)
 
-    def by_password(self, name: str, password: str, address: str) -> Principal:
+    def by_password(self, name: str, password: str, address: str, *, apart: str = "") -> Principal:
         """Return the user whose password this is.
+
+        Args:
+            name: of the account, as typed.
+            password: as typed.
+            address: where they are.
+            apart: what wrong passwords are counted for by themselves, where a count must not be noticed elsewhere.
 
         Raises:
             Unauthenticated: no such user, no such password (one sentence for both), or a user who waits for approval.
@@ -83,7 +94,7 @@ class SignIn:
         stored = accounts.stored_password(name)
         seal = self._seal(name, password, stored or "")
         if not self._remembers(seal):
-            counted = f"account {name.casefold()[:100]}", f"address {network(address)}"
+            counted = f"account {apart} {name.casefold()[:100]}", f"address {apart} {network(address)}"
             with self._failures.attempt(*counted):
                 if not verify_password(password, stored):
                     raise Unauthenticated(

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from packhouse.errors import BadName, Unauthenticated
+from packhouse.errors import BadName, Forbidden, RateLimited, Unauthenticated
 from packhouse.model import Action, Principal
 from packhouse.names import parse_channel
 from packhouse.placement import owner_of
 from uploadd.call import Call
+from uploadd.limiting import METER, Meter
 from uploadd.routing import OPEN, Route
 
 _YES, _WHO, _NO = 204, 401, 403
@@ -27,11 +28,42 @@ async def authz(call: Call) -> web.Response:
 
 
 def _decide(call: Call, path: str, root: str) -> int:
+    if root == "restricted":
+        return _decide_apart(call, path)
+    meter = call.request[METER]
+    meter.free = False
     try:
         principal = call.identify()
-    except Unauthenticated:
-        return _WHO
+    except Unauthenticated as error:
+        return _refused(meter, error, _WHO)
+    meter.known(principal)
     if _may(call, principal, path, root):
+        return _YES
+    return _WHO if principal.anonymous else _refused(meter, Forbidden(principal.name, Action.READ, path), _NO)
+
+
+def _refused(meter: Meter, error: Unauthenticated | Forbidden, status: int) -> int:
+    weighed = meter.weigh(error)
+    if isinstance(weighed, RateLimited):
+        raise weighed
+    return status
+
+
+def _decide_apart(call: Call, path: str) -> int:
+    """Decide about a restricted file, where a limit that is reached looks like any other refusal.
+
+    nginx asks here only if such a file is there. So what is counted here must not be noticed anywhere else, or the
+    limit would tell: wrong passwords are counted for each package by itself, and refusals not at all.
+    """
+    channel, _, inside = path.removeprefix("/").partition("/")
+    package = owner_of(inside) or ("", "")
+    try:
+        principal = call.services.signin.principal(
+            call.shown, call.address, apart="/".join((channel, *package))
+        )
+    except (Unauthenticated, RateLimited):
+        return _WHO
+    if _may(call, principal, path, "restricted"):
         return _YES
     return _WHO if principal.anonymous else _NO
 
