@@ -378,7 +378,7 @@ class TestUnknownAddresses:
     @pytest.mark.parametrize(
         ("method", "path"),
         [
-            ("POST", "/"),
+            ("POST", "/main/"),
             ("PATCH", "/main/noarch/a.conda"),
             ("PUT", "/main"),
             ("POST", "/api/v2/x"),

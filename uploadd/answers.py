@@ -16,7 +16,7 @@ from uploadd.call import Call
 _LATE = "stored; the index does not list it yet, which it will without further action"
 
 
-def json_answer(body: Mapping[str, Json], status: int = 200) -> web.Response:
+def json_answer(body: Mapping[str, Json] | Sequence[Json], status: int = 200) -> web.Response:
     """Return a JSON answer; the media type has no charset, since some clients compare the whole value."""
     return web.Response(
         body=orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE),
@@ -46,7 +46,12 @@ def record(artifact: Artifact) -> dict[str, Json]:
 
 
 async def uploaded(
-    call: Call, receipt: Receipt, *, created: int = 201, notes: Sequence[str] = ()
+    call: Call,
+    receipt: Receipt,
+    *,
+    created: int = 201,
+    notes: Sequence[str] = (),
+    more: Mapping[str, Json] | None = None,
 ) -> web.Response:
     """Answer an upload once it is listed, or after the longest wait.
 
@@ -55,13 +60,14 @@ async def uploaded(
         receipt: of the upload.
         created: the status for new bytes; the same bytes again are always 200.
         notes: sentences about what was left aside.
+        more: what a dialect says of the artifact in its own words; they win over ours.
 
     Returns:
         `created` or 200; 202 with the same body where it is stored but not listed yet.
     """
     awaited = receipt.awaited or await call.services.ask(unsettled, call.services.house, receipt.artifact)
     listed = await call.services.publication.wait(awaited)
-    body = {"changed": receipt.created, "published": listed, **record(receipt.artifact)}
+    body = {"changed": receipt.created, "published": listed, **record(receipt.artifact), **(more or {})}
     body["notes"] = list(notes) if listed else [_LATE, *notes]
     if not listed:
         return json_answer(body, 202)

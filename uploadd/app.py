@@ -33,6 +33,9 @@ from uploadd.dialects import (
     prefix,
     products,
     pypi,
+    pypicloud,
+    pypicloud_accounts,
+    pypicloud_rights,
     quetz,
 )
 from uploadd.limits import Gate, InFlight
@@ -47,6 +50,9 @@ ROUTES: tuple[Route, ...] = (
     *quetz.ROUTES,
     *artifactory.ROUTES,
     *pypi.ROUTES,
+    *pypicloud.ROUTES,
+    *pypicloud_accounts.ROUTES,
+    *pypicloud_rights.ROUTES,
     *products.ROUTES,
     *native.ROUTES,
     *keys.ROUTES,

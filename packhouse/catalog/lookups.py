@@ -1,6 +1,6 @@
 """Questions about artifacts and the history; nothing here writes."""
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, case, func, select
 
 from packhouse.catalog import schema
 from packhouse.catalog.clock import Clock
@@ -46,6 +46,27 @@ class Lookups:
             query = query.where(_T.c.version == version)
         with reading(self._engine) as connection:
             return [to_artifact(row) for row in connection.execute(query.order_by(_T.c.path))]
+
+    def versions(self, channel: str, ecosystem: Ecosystem) -> dict[str, set[str]]:
+        """Return the versions of every package of a channel that has a live file: those not yanked, if there are any.
+
+        Restricted packages are among them: whoever asks leaves out what is not to be named.
+        """
+        standing = func.max(case((_T.c.yanked.is_(None), 1), else_=0))
+        query = (
+            select(_T.c.package, _T.c.version, standing)
+            .where(_T.c.channel == channel, _T.c.ecosystem == ecosystem, _T.c.state == State.LIVE)
+            .group_by(_T.c.package, _T.c.version)
+        )
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).all()
+        every: dict[str, set[str]] = {}
+        good: dict[str, set[str]] = {}
+        for package, version, stands in rows:
+            every.setdefault(package, set()).add(version)
+            if stands:
+                good.setdefault(package, set()).add(version)
+        return every | good
 
     def burnt(self, channel: str, path: str) -> bool:
         """Whether the name was deleted once."""

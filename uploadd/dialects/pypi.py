@@ -1,124 +1,28 @@
 """PyPI's legacy upload: twine, uv, flit, hatch, poetry, pdm.
 
-    POST /{channel}/legacy/        also /{channel}/simple/ and, for the default channel, /legacy/ /simple/ /pypi/
+    POST /{channel}/legacy/        also /{channel}/simple/ and, for the default channel, /legacy/
 
-Form metadata is never trusted: the file speaks for itself, and what the form says is compared with it. Two
+`/simple/` and `/pypi/` of the default channel are pypicloud's (`dialects/pypicloud.py`): they take the same form. Two
 statuses are this API's own: 400 where others answer 422, since flit shows the sentence only then, and 200
 for a new file.
 """
 
-from collections.abc import Mapping
-from contextlib import aclosing
-from dataclasses import dataclass, field
-
 from aiohttp import web
 
-from packhouse.digest import parse_digest
-from packhouse.errors import Malformed, Unprocessable, Withdrawn
-from packhouse.intake.receive import Receipt
-from packhouse.model import Action, Claim, Ecosystem
-from packhouse.names import parse_filename, parse_project, parse_segment
+from packhouse.model import Action
+from uploadd import legacyform
 from uploadd.answers import uploaded
 from uploadd.call import Call
-from uploadd.multipart import Form, FormLimits, Part
-from uploadd.problems import Statuses
 from uploadd.routing import Route
-from uploadd.target import flag
-from uploadd.uploading import begin
-
-# Clients send each classifier and each requirement as a part of its own.
-_LIMITS = FormLimits(parts=4096, field=64 << 10, fields=2 << 20)
-_LONG = frozenset({"description", "attestations", "license"})
-_LONG_LIMIT = 1 << 20
-_STATUSES: Statuses = {Unprocessable: 400}
-
-_DIGESTS = {"sha256_digest": "sha256", "md5_digest": "md5", "blake2_256_digest": "blake2b_256"}
-_READ = frozenset({":action", "protocol_version", "name", "version", "attestations", *_DIGESTS})
-_GONE = frozenset({"submit", "submit_pkg_info", "verify", "doc_upload"})
-_UNVERIFIED = "the attestations were not verified and are not kept"
-
-
-@dataclass(slots=True)
-class _Fields:
-    """The fields that matter, as far as they came; fields may come before and after the file."""
-
-    values: dict[str, str] = field(default_factory=dict)
-
-    async def take(self, part: Part) -> None:
-        if part.name == "content":
-            raise Malformed("the form has two parts named content; send one file per request")
-        text = await part.text(_LONG_LIMIT if part.name in _LONG else _LIMITS.field)
-        if part.name not in _READ:
-            return
-        if part.name in self.values:
-            raise Malformed(f"the field {part.name} occurs twice; send it once")
-        self.values[part.name] = text
-        if part.name == ":action":
-            _check_action(text)
-        if part.name == "protocol_version" and text not in ("", "1"):
-            raise Malformed(f"protocol_version is {text[:80]!r}; this server speaks version 1")
-
-    def claim(self, call: Call, filename: str | None) -> Claim:
-        if not filename:
-            raise Malformed("the part named content has no file name; send the distribution's own name")
-        name, version = self.values.get("name", ""), self.values.get("version", "")
-        return Claim(
-            channel=call.here.name,
-            ecosystem=Ecosystem.PYPI,
-            filename=parse_filename(filename),
-            digests=_digests(self.values),
-            package=parse_project(name) if name else None,
-            version=parse_segment("version", version) if version else None,
-            force=flag(call.query, "force"),
-        )
 
 
 async def upload(call: Call) -> web.Response:
     """Take one wheel or sdist: 200."""
-    fields = _Fields()
-    receipt = await _form(call, fields)
-    notes = [_UNVERIFIED] if fields.values.get("attestations") else []
+    receipt, notes = await legacyform.take(call)
     return await uploaded(call, receipt, created=200, notes=notes)
 
 
-async def _form(call: Call, fields: _Fields) -> Receipt:
-    async with aclosing(Form(call.request, call.pace(), _LIMITS).parts()) as parts:
-        async for part in parts:
-            if part.name != "content":
-                await fields.take(part)
-                continue
-            async with begin(call, fields.claim(call, part.filename)) as upload_:
-                async for piece in part.pieces():
-                    await upload_.write(piece)
-                async for later in parts:
-                    await fields.take(later)
-                _check_action(fields.values.get(":action", ""))
-                # Only here: the closing boundary was read, so every field is known.
-                return await upload_.commit(fields.claim(call, part.filename))
-    _check_action(fields.values.get(":action", ""))
-    raise Malformed("the form has no part named content; send the distribution in it")
-
-
-def _check_action(text: str) -> None:
-    if text in _GONE:
-        raise Withdrawn(
-            f"the action {text} is gone for good: metadata is read from the files, so upload them "
-            "with :action file_upload"
-        )
-    if text != "file_upload":
-        raise Malformed(f"the field :action is {text[:80]!r}; this address takes file_upload")
-
-
-def _digests(values: Mapping[str, str]) -> dict[str, str]:
-    """Every digest that is present and not empty; pdm sends empty fields."""
-    return {
-        algorithm: parse_digest(algorithm, values[name])
-        for name, algorithm in _DIGESTS.items()
-        if values.get(name)
-    }
-
-
 ROUTES = tuple(
-    Route(method="POST", pattern=pattern, action=Action.WRITE, handler=upload, statuses=_STATUSES)
-    for pattern in ("/{channel}/legacy", "/{channel}/simple", "/legacy", "/simple", "/pypi")
+    Route(method="POST", pattern=pattern, action=Action.WRITE, handler=upload, statuses=legacyform.STATUSES)
+    for pattern in ("/{channel}/legacy", "/{channel}/simple", "/legacy")
 )
