@@ -29,13 +29,17 @@ def permits(
         package: normalised name of the package that owns the file; None asks for the whole channel.
 
     Returns:
-        True if being admin, a grant or a default allows it, and the key's scope does not forbid it.
+        True if being admin, a grant or a default allows it, and the key's scope does not forbid it. Nobody changes
+        anything without an account, whatever `everyone` was granted.
+
+    Raises:
+        ValueError: a package without its ecosystem: nothing would be known to be closed.
 
     Source: DESIGN "Who is who": "The first grant on a package switches the defaults off for it, and it stays so".
     """
-    in_scope = (principal.channels is None or policy.channel in principal.channels) and (
-        principal.actions is None or action in principal.actions
-    )
+    if package is not None and ecosystem is None:
+        raise ValueError(f"the package {package} needs its ecosystem")
+    in_scope = _in_scope(policy, principal, action)
     if principal.admin or not in_scope:
         return in_scope
     if action is Action.READ and ecosystem == Ecosystem.CONDA:
@@ -82,6 +86,15 @@ def names(principal: Principal) -> set[str]:
     """Return the principals of grants that mean them: themselves, and their groups."""
     groups = {f"group:{group}" for group in principal.groups}
     return groups if principal.anonymous else groups | {f"{principal.kind}:{principal.name}"}
+
+
+def _in_scope(policy: Policy, principal: Principal, action: Action) -> bool:
+    """Whether the key is for that; without an account one only reads."""
+    if principal.anonymous and action is not Action.READ:
+        return False
+    return (principal.channels is None or policy.channel in principal.channels) and (
+        principal.actions is None or action in principal.actions
+    )
 
 
 def _covers(granted: Action, wanted: Action) -> bool:

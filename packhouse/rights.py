@@ -3,7 +3,7 @@
 from packhouse import access
 from packhouse.catalog import Catalog
 from packhouse.errors import Forbidden, Unauthenticated
-from packhouse.model import Action, Channel, Grant, Policy, Principal
+from packhouse.model import Action, Channel, Ecosystem, Grant, Policy, Principal
 from packhouse.settings import Settings
 
 
@@ -54,8 +54,10 @@ class Rights:
         raise Forbidden(principal.name, action, where)
 
     def anywhere(self, principal: Principal, action: Action, channel: Channel) -> bool:
-        """Whether they may do `action` to the channel or to at least one package that they were granted."""
-        if self.permits(principal, action, channel):
+        """Whether they may do `action` to the channel, to an ecosystem in it, or to a package granted to them."""
+        grants, closed = self._catalog.grants.about(channel.name)
+        policy = self._policy(channel, grants=tuple(grants), closed=closed)
+        if any(access.permits(policy, principal, action, ecosystem) for ecosystem in (None, *Ecosystem)):
             return True
         return bool(self.granted(principal, channel, action))
 

@@ -44,14 +44,18 @@ def check_password(password: str, name: str, *, least: int) -> None:
         least: characters it must have.
 
     Raises:
-        WeakPassword: too short, too long, the account's name, or among those that are tried first.
+        WeakPassword: too short, too long, spelled like an API key, the account's name, or among those that are
+            tried first.
     """
+    if password.startswith("pkh-"):
+        # Whatever begins so is taken for a key, and a mistyped key is not counted as a wrong password.
+        raise WeakPassword("a password cannot begin with pkh-, as API keys do; choose another one")
     if len(password) < least:
         raise WeakPassword(f"the password has {len(password)} characters; use at least {least}")
     if len(password) > MAX_PASSWORD:
         raise WeakPassword(f"the password has {len(password)} characters; use at most {MAX_PASSWORD}")
     folded = password.casefold()
-    if folded == name.casefold() or folded in _TRIED_FIRST or len(set(folded)) == 1:
+    if folded == name.casefold() or folded in _TRIED_FIRST or len(set(folded)) <= 1:
         raise WeakPassword("that password is among the first that are tried; choose another one")
 
 
