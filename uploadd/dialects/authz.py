@@ -31,7 +31,7 @@ def _decide(call: Call, path: str, root: str) -> int:
     if root == "restricted":
         return _decide_apart(call, path)
     meter = call.request[METER]
-    meter.free = False
+    meter.free = not meter.shown  # a stranger is asked to sign in, which is no work
     try:
         principal = call.identify()
     except Unauthenticated as error:
