@@ -32,6 +32,7 @@ COMMANDS = {
     "reindex": "packhouse.cli.push:reindex",
     "check": "packhouse.cli.checkfiles:check",
     "import": "packhouse.cli.importing:import_",
+    "acl": "packhouse.cli.acl:acl",
     "audit": "packhouse.cli.audit:audit",
     "doctor": "packhouse.cli.doctor:doctor",
 }

@@ -88,7 +88,7 @@ def test_the_commands_are_those_that_were_promised():
         "user promote", "user demote", "user delete", "user registration", "service list", "service delete",
         "group create", "group delete", "group list", "group show", "group add", "group remove",
         "grant give", "grant take", "grant close", "grant list", "key create", "key list", "key revoke",
-        "login", "logout", "whoami",
+        "login", "logout", "whoami", "acl import", "acl export",
     }  # fmt: skip
 
 

@@ -11,13 +11,16 @@ import keyring
 import keyring.errors
 import pytest
 from cli_support import answer_prompts, make_run
+from e2e_support import serving
 from keyring.backend import KeyringBackend
+from pypi_support import make_wheel
 from test_client_connection import answering
 
 from packhouse.client import login
 from packhouse.client.keys import find_key, read_store, store_path
 from packhouse.errors import Malformed, StorageFull, Unauthenticated, Unavailable
 from packhouse.tree import fsio
+from packhouse.webserver import ACCESS_LOG
 
 SECRET = "pkh-0123456789abcdefghijklmnopqrstuvwxyzABCDEF"
 ANN = (200, {}, {"login": "ann", "kind": "user", "admin": False, "groups": ["team", "authenticated"]})
@@ -387,6 +390,21 @@ def test_a_keyring_that_keeps_nothing_is_found_out(run, box, home, monkeypatch):
     assert not (home / "keys.toml").exists()
 
 
+def test_a_key_that_was_made_and_cannot_be_kept_is_ended(run, box, home):
+    box.locked = True
+    with answering(MADE, ANN, (200, {}, {"revoked": True})) as (url, seen):
+        ran = run("login", "--server", url, "--keyring", "--user", "ann", "--password-stdin", stdin=b"x")
+
+    assert ran.code == 1
+    assert "the keyring does not take the key" in ran.err
+    method, path, _, body = seen[2]
+    assert (method, path, json.loads(body)) == ("POST", "/api/1/keys/revoke", {"secret": SECRET})
+    with answering(MADE, ANN, (500, {}, {"detail": "broken"})) as (url, seen):
+        ran = run("login", "--server", url, "--keyring", "--user", "ann", "--password-stdin", stdin=b"x")
+        assert "the keyring does not take the key" in ran.err
+        assert len(seen) == 3
+
+
 def test_without_the_package_keyring_the_sentence_says_what_to_install(run, home, monkeypatch):
     monkeypatch.setitem(sys.modules, "keyring.errors", None)
     with answering(MADE, ANN) as (url, seen):
@@ -398,6 +416,31 @@ def test_without_the_package_keyring_the_sentence_says_what_to_install(run, home
 
 
 # --- logout and whoami --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [[], ["--keyring"]])
+def test_logout_may_revoke_the_key(run, box, options):
+    gone = (404, {}, {"detail": "there is no active key with that secret", "code": "not-found"})
+    with answering(ANN, (200, {}, {"revoked": True}), ANN, gone) as (url, seen):
+        for _ in range(2):
+            run("login", "--server", url, "--key-stdin", *options, stdin=SECRET.encode())
+            ran = run("logout", "--server", url, "--revoke")
+            assert (ran.code, ran.err) == (0, f"the key for {url} is forgotten here\n")
+
+    method, path, headers, body = seen[1]
+    assert (method, path, json.loads(body)) == ("POST", "/api/1/keys/revoke", {"secret": SECRET})
+    assert "Authorization" not in headers
+    assert (box.held, read_store(store_path())) == ({}, {})
+
+
+def test_a_key_that_could_not_be_revoked_is_kept(run, home):
+    """Or nobody could revoke it by its secret any more."""
+    with answering(ANN, (403, {}, {"detail": "not from there"})) as (url, _):
+        run("login", "--server", url, "--key-stdin", stdin=SECRET.encode())
+        ran = run("logout", "--server", url, "--revoke")
+        assert (ran.code, ran.err) == (1, "packhouse: not from there\n")
+        assert find_key(url) == SECRET
+        assert run("logout", "--server", "http://localhost:1", "--revoke").code == 0
 
 
 def test_logout_without_a_login_is_fine(run, home):
@@ -423,3 +466,76 @@ def test_whoami_without_a_key_says_how_to_get_one(run, home):
 
     assert ran.code == 1
     assert "run `packhouse login --server http://localhost:1`" in ran.err
+
+
+# --- against a whole server ---------------------------------------------------------------------------------
+
+FILE_KEYRING = """
+import json, os, keyring.backend, keyring.errors
+
+class Keyring(keyring.backend.KeyringBackend):
+    priority = 1
+
+    def _all(self):
+        try:
+            with open(os.environ["KEYRING_FILE"]) as file:
+                return json.load(file)
+        except FileNotFoundError:
+            return {}
+
+    def get_password(self, service, username):
+        return self._all().get(service + " " + username)
+
+    def set_password(self, service, username, password):
+        held = {**self._all(), service + " " + username: password}
+        with open(os.environ["KEYRING_FILE"], "w") as file:
+            json.dump(held, file)
+
+    def delete_password(self, service, username):
+        os.unlink(os.environ["KEYRING_FILE"])
+"""
+
+
+@pytest.mark.e2e
+def test_one_login_serves_packhouse_pip_and_uv(tmp_path):
+    """A user signs in with a password once; packages of a private channel are pushed and installed without a key typed."""
+    (tmp_path / "filekeyring.py").write_text(FILE_KEYRING)
+    name, body = make_wheel(name="apple")
+    (tmp_path / name).write_bytes(body)
+    with serving(tmp_path) as server:
+        local = {"PACKHOUSE_DATA": str(server.data)}
+        mine = {
+            "PACKHOUSE_SERVER": server.url,
+            "PYTHONPATH": str(tmp_path),
+            "PYTHON_KEYRING_BACKEND": "filekeyring.Keyring",
+            "KEYRING_FILE": str(tmp_path / "ring.json"),
+        }
+        (tmp_path / "password").write_text("correct horse battery")
+        server.channel("inner", "--private")
+        server.must("sh", "-c", f"packhouse user create ann --password-stdin < {tmp_path}/password", **local)
+        server.must("packhouse", "grant", "give", "user:ann", "write", "inner", **local)
+        signing_in = f"packhouse login --user ann --password-stdin --keyring < {tmp_path}/password"
+        said = server.must("sh", "-c", signing_in, **mine)
+        assert "signed in to" in said
+        assert server.must("packhouse", "whoami", **mine) == "ann (user)\n"
+        server.must("packhouse", "push", tmp_path / name, "--channel", "inner", **mine)
+
+        index = f"http://__token__@127.0.0.1:{server.port}/inner/simple/"
+        assert server.ask("/inner/simple/apple/")[0] == 401
+        server.must(
+            "pip", "install", "--keyring-provider", "import", "--index-url", index, "--target", tmp_path / "pip",
+            "apple", **mine,
+        )  # fmt: skip
+        server.must(
+            "uv", "pip", "install", "--keyring-provider", "subprocess", "--index-url", index, "--target",
+            tmp_path / "uv", "apple", **mine,
+        )  # fmt: skip
+        assert (tmp_path / "pip" / "apple").exists()
+        assert (tmp_path / "uv" / "apple").exists()
+
+        secret = json.loads((tmp_path / "ring.json").read_text())[f"127.0.0.1:{server.port} __token__"]
+        for file in (server.log, server.data / ACCESS_LOG):
+            assert secret not in file.read_text()
+        server.must("packhouse", "logout", "--revoke", **mine)
+        key = {"Authorization": f"Bearer {secret}"}
+        assert server.ask("/inner/simple/apple/", **key)[0] == 401

@@ -98,7 +98,7 @@ def create(
             house.catalog.channels.get(channel)
         kind = "service" if user is None else "user"
         expires_us = expiry(days, kind, house.catalog.clock())
-        with noted(house, "key create", name, f"for {owner or name}") as line:
+        with noted(house, "key create", f"{owner or name}/{name}") as line:
             if owner is not None:
                 _owned(house, owner, kind)
                 made, secret = house.catalog.keys.create(
@@ -114,7 +114,7 @@ def create(
                     channels=scope,
                     actions=allowed,
                 )
-            line.object = f"{made.name} {made.fingerprint}"
+            line.note = f"fingerprint {made.fingerprint}"
     say(f"key {made.name} (fingerprint {made.fingerprint}) {_may(made, grants)}; it is not shown again:")
     click.echo(secret)
 
@@ -177,7 +177,7 @@ def revoke(key: str | None, stdin: bool, account: str | None, data: Path) -> Non
     # What was asked for may be the secret: it is no object of a log.
     with opened(data) as house, noted(house, "key revoke", "a key") as line:
         gone = house.catalog.keys.revoke(wanted, account=account)
-        line.object, line.note = f"{gone.name} {gone.fingerprint}", f"of {gone.account}"
+        line.object, line.note = f"{gone.account}/{gone.name}", f"fingerprint {gone.fingerprint}"
     say(f"key {gone.name} (fingerprint {gone.fingerprint}) is revoked")
 
 

@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import click
@@ -12,18 +13,19 @@ from packhouse.cli.asking import from_stdin, hidden
 from packhouse.cli.options import server_option
 from packhouse.cli.output import say
 from packhouse.client.connection import Server
-from packhouse.client.keys import find_key
+from packhouse.client.keys import find_key, kept_key
 from packhouse.client.login import (
     Identity,
     check_server,
     check_store,
+    end_key,
     forget,
     is_open,
     keep,
     make_key,
 )
 from packhouse.client.login import whoami as ask_who
-from packhouse.errors import Malformed
+from packhouse.errors import Malformed, PackhouseError
 
 _DAYS, _MOST_DAYS = 90, 365
 _KEY = re.compile(r"pkh-[0-9A-Za-z]+")
@@ -75,8 +77,14 @@ def login(
     else:
         key = from_stdin("key") if key_stdin else hidden("API key", instead="--key-stdin")
         _check_key(key)
-    who = ask_who(Server(url, key))
-    where = keep(url, key, in_keyring=keyring)
+    try:
+        who = ask_who(Server(url, key))
+        where = keep(url, key, in_keyring=keyring)
+    except PackhouseError:
+        if user:  # the key was made just now, and nobody holds it
+            with suppress(PackhouseError):
+                end_key(Server(url), key)
+        raise
     say(f"signed in to {url} as {who.login}; the key lies in {where}")
     if os.environ.get("PACKHOUSE_KEY"):
         say("the variable PACKHOUSE_KEY is set in this shell, and wins over it: unset it")
@@ -95,12 +103,17 @@ def _check_key(key: str) -> None:
 
 @click.command(
     short_help="Forget the key for a server.",
-    epilog="\b\nExample:\n  packhouse logout --server https://packages.example",
+    epilog="\b\nExamples:\n  packhouse logout --server https://packages.example\n"
+    "  packhouse logout --server https://packages.example --revoke",
 )
 @server_option
-def logout(server: str) -> None:
-    """Forget the key that `packhouse login` kept for a server. The key itself works on until it is revoked."""
+@click.option("--revoke", is_flag=True, help="Let the server revoke the key first: it is worth nothing then.")
+def logout(server: str, revoke: bool) -> None:
+    """Forget the key that `packhouse login` kept for a server. Without --revoke the key itself works on."""
     url = check_server(server)
+    key = kept_key(url) if revoke else None
+    if key is not None:
+        end_key(Server(url), key)
     gone = forget(url)
     say(f"the key for {url} is forgotten here" if gone else f"no key for {url} was kept")
     if os.environ.get("PACKHOUSE_KEY"):

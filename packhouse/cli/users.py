@@ -101,10 +101,16 @@ def _new_password(house: House, name: str, *, stdin: bool, instead: str) -> str:
 def _invite(house: House, name: str) -> None:
     with noted(house, "user invite", name):
         secret = house.catalog.sessions.invite(name)
-    base = house.settings.base_url.rstrip("/")
-    hint = "" if base else "; put the server's address before it (the setting base_url would)"
+    hint = (
+        "" if house.settings.base_url else "; put the server's address before it (the setting base_url would)"
+    )
     say(f"who opens this link within {INVITATION_S // 86_400} days sets the password of {name}, once{hint}:")
-    click.echo(f"{base}{_INVITATION}{secret}")
+    click.echo(invitation_link(house, secret))
+
+
+def invitation_link(house: House, secret: str) -> str:
+    """Return the address of the page on which an invitation is taken up."""
+    return f"{house.settings.base_url.rstrip('/')}{_INVITATION}{secret}"
 
 
 # --- what there is -----------------------------------------------------------------------------------------------

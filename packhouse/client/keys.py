@@ -48,6 +48,23 @@ def find_key(url: str, environ: Mapping[str, str] = os.environ) -> str:
         )
     if key == IN_KEYRING:
         key, source = _from_keyring(url), "the keyring"
+    return _checked(key, source)
+
+
+def kept_key(url: str, environ: Mapping[str, str] = os.environ) -> str | None:
+    """Return the key that the login store or the keyring holds for a server, whatever PACKHOUSE_KEY says; or None.
+
+    Raises:
+        Unauthenticated: as `find_key`.
+    """
+    path = store_path(environ)
+    key = _stored(path, url)
+    if key == IN_KEYRING:
+        return _checked(_from_keyring(url), "the keyring")
+    return _checked(key, str(path)) if key else None
+
+
+def _checked(key: str, source: str) -> str:
     if not key.isascii() or not key.isprintable():
         raise Unauthenticated(f"{source} holds characters that no key has: copy it again")
     return key
@@ -118,7 +135,7 @@ def _from_keyring(url: str) -> str:
     ring = keyring()
     try:
         key = ring.get_password(keyring_service(url), KEYRING_USER)
-    except ring.errors.KeyringError as error:
+    except Exception as error:  # backends raise what their libraries raise
         raise Unauthenticated(f"the keyring does not give the key for {url}: {error}") from error
     if not key:
         raise Unauthenticated(

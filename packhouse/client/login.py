@@ -20,7 +20,7 @@ from packhouse.client.keys import (
     server_name,
     store_path,
 )
-from packhouse.errors import Malformed, Unauthenticated
+from packhouse.errors import Malformed, NotFound, Unauthenticated
 from packhouse.tree import fsio
 
 _OWNER_ONLY, _OWNERS_FOLDER = 0o600, 0o700
@@ -102,6 +102,22 @@ def make_key(server: Server, user: str, password: str, *, name: str, days: int) 
     if not isinstance(secret, str) or not secret:
         raise ServerRefused(200, "", f"{server.url} made no key: is it a Packhouse of this version?")
     return secret
+
+
+def end_key(server: Server, key: str) -> None:
+    """Let the server revoke a key; one that it does not know any more is fine.
+
+    Raises:
+        ServerRefused: it says no.
+        Unreachable: it does not answer.
+    """
+    body = json.dumps({"secret": key}).encode()
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    try:
+        server.ask("POST", "/api/1/keys/revoke", headers=headers, body=lambda: [body])
+    except ServerRefused as refused:
+        if refused.reason_code != NotFound.code:
+            raise
 
 
 def check_store(environ: Mapping[str, str] = os.environ, *, in_keyring: bool = False) -> None:
@@ -198,7 +214,7 @@ def _to_keyring(url: str, key: str) -> None:
     try:
         ring.set_password(keyring_service(url), KEYRING_USER, key)
         kept = ring.get_password(keyring_service(url), KEYRING_USER)
-    except ring.errors.KeyringError as error:
+    except Exception as error:  # backends raise what their libraries raise
         raise Unauthenticated(
             f"the keyring does not take the key ({error}): log in without --keyring"
         ) from error
@@ -212,5 +228,5 @@ def _out_of_keyring(url: str) -> None:
         ring.delete_password(keyring_service(url), KEYRING_USER)
     except ring.errors.PasswordDeleteError:
         return  # it is not there any more
-    except ring.errors.KeyringError as error:
+    except Exception as error:  # backends raise what their libraries raise
         raise Unauthenticated(f"the keyring does not let go of the key for {url}: {error}") from error
