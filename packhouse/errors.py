@@ -252,6 +252,19 @@ class CrossSite(PackhouseError):
     code = "cross-site"
 
 
+class TlsNeeded(PackhouseError):
+    """A browser wants to sign in over plain http, where it would not keep the session's cookie."""
+
+    code = "tls-needed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "signing in needs TLS, and this request came over plain http, where browsers do not keep the session's "
+            "cookie: use the https address, or http://localhost on the server itself; if a proxy in front does the "
+            "TLS, let its operator set base_url to the https address"
+        )
+
+
 class RateLimited(PackhouseError):
     """Too many requests; `retry_after_s` is when the next one is answered, in whole seconds."""
 

@@ -14,10 +14,10 @@ for (const place of document.querySelectorAll("[data-address]")) {
 if (navigator.clipboard) {
   for (const command of document.querySelectorAll(".command")) {
     const button = document.createElement("button");
-    const tool = command.querySelector("figcaption").textContent;
+    const copied = command.dataset.copies ?? `the ${command.querySelector("figcaption").textContent} command`;
     button.type = "button";
     button.textContent = "Copy";
-    button.setAttribute("aria-label", `Copy the ${tool} command`);
+    button.setAttribute("aria-label", `Copy ${copied}`);
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(command.querySelector("code").textContent);
       button.textContent = "Copied";
@@ -25,4 +25,11 @@ if (navigator.clipboard) {
     });
     command.append(button);
   }
+}
+
+// An invitation stands behind the # of its link, which is sent to no server; nor does it stay in the address.
+const invitation = document.querySelector("[data-from-fragment]");
+if (invitation && window.location.hash.length > 1) {
+  invitation.value = window.location.hash.slice(1);
+  window.history.replaceState(null, "", window.location.pathname);
 }

@@ -112,8 +112,8 @@ def test_every_link_of_every_page_leads_to_a_file_of_the_tree(world):
             continue
         seen += 1
         for link in Reader(page.read_bytes()).links:
-            if link.startswith("#"):
-                continue
+            if link.startswith("#") or (page == root / "index.html" and link == "account/"):
+                continue  # the second is the daemon's
             assert not re.match(r"[a-z]+:|/", link), (page, link)
             target = page.parent / link
             assert (target / "index.html" if link.endswith("/") else target).is_file(), (page, link)

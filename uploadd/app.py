@@ -19,13 +19,15 @@ from packhouse.intake.receive import Intake, reap
 from packhouse.intake.stage import sweep
 from packhouse.model import ANONYMOUS, Action
 from packhouse.rights import Rights
-from uploadd import accesslog, auditing, door, identity, limiting, problems
+from uploadd import accesslog, auditing, door, identity, limiting, pages, problems
 from uploadd.call import Call
 from uploadd.dialects import (
+    account,
     artifactory,
     audit,
     authz,
     channels,
+    entrance,
     health,
     keys,
     listings,
@@ -61,6 +63,8 @@ ROUTES: tuple[Route, ...] = (
     *health.ROUTES,
     *authz.ROUTES,
     *listings.ROUTES,
+    *account.ROUTES,
+    *entrance.ROUTES,
 )
 
 IN_FLIGHT: web.AppKey[InFlight] = web.AppKey("in-flight", InFlight)
@@ -178,6 +182,8 @@ class _Entry:
         except PackhouseError as refused:
             error = meter.weigh(refused)
             trace.code = error.code
+            if pages.wanted(request):
+                return pages.refusal(error, overrides)
             return problems.refusal(error, overrides)
         except (RequestPayloadError, ConnectionError) as error:
             trace.code = "client-left"
@@ -212,7 +218,8 @@ def _enter(route: Route, call: Call, trace: accesslog.Trace) -> Call:
     auditing.tell(call, by=principal)
     session = services.signin.session(call.shown) if principal.via == "session" else None
     call = replace(call, principal=principal, session=session)
-    if session is not None and call.request.method not in ("GET", "HEAD"):
+    # A browser sends a password it was told once by itself, just like a cookie; programs are of no site.
+    if not principal.anonymous and call.request.method not in ("GET", "HEAD"):
         door.same_site(call, token=not route.forms)
     if isinstance(action, Action):
         text = call.path.get("channel", services.house.settings.default_channel)

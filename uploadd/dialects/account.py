@@ -1,0 +1,302 @@
+"""The pages of whoever is signed in with a browser: API keys, sessions, password.
+
+GET  /account                          who am I; keys, sessions, forms for the rest
+POST /account/keys                     make a key; the answer shows it, once
+POST /account/keys/{id}/revoke
+POST /account/sessions/{id}/revoke
+POST /account/password
+
+They are for the session's cookie and for nothing else: a program with a key has no use for a form. Every form carries
+the session's token, and every object is looked up among the caller's own, so that another's is as absent as none.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from packhouse.catalog.keys import DEFAULT_DAYS, MAX_DAYS, Key, expiry
+from packhouse.catalog.sessions import Session
+from packhouse.errors import Malformed, PackhouseError, Unauthenticated
+from packhouse.model import Action
+from packhouse.names import parse_channel
+from uploadd import auditing, browser, pages
+from uploadd.call import Call
+from uploadd.forms import new_password, read_form
+from uploadd.routing import ANYONE, Route
+
+ABILITIES: Mapping[str, tuple[str, tuple[Action, ...] | None]] = {
+    "all": ("everything that I may", None),
+    "read": ("read", (Action.READ,)),
+    "write": ("read and upload", (Action.READ, Action.WRITE)),
+    "delete": ("read, upload and delete", (Action.READ, Action.WRITE, Action.DELETE)),
+}
+"""What a key may be limited to: the form's word to its text and the key's scope."""
+
+_BLANK = {"name": "", "may": "all", "channels": "", "days": str(DEFAULT_DAYS)}
+_NOTICES = {
+    "key-revoked": "The key is revoked: the next request with it is refused.",
+    "session-ended": "That browser is signed out.",
+    "password": "The password is changed, and every other browser is signed out.",
+}
+_US = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time as a page shows it and as programs read it."""
+
+    text: str
+    iso: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRow:
+    """One key of the table; `used` and `ends` None where there is no such time."""
+
+    id: int
+    name: str
+    fingerprint: str
+    scope: str
+    status: str
+    used: Moment | None
+    ends: Moment | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRow:
+    """One signed-in browser; `here` for the one that asks."""
+
+    id: str
+    agent: str
+    origin: str
+    since: Moment
+    used: Moment
+    here: bool
+
+
+async def show(call: Call) -> web.Response:
+    """Show the account, or lead to the sign-in page."""
+    if call.session is None:
+        # Whoever was sent here by a sign-in and comes without its cookie has a browser that did not keep it.
+        return browser.go(browser.ENTRANCE + ("?note=no-cookie" if "fresh" in call.query else ""))
+    notice = _NOTICES.get(call.query.get("done", ""), "")
+    return await _page(call, notice=notice)
+
+
+async def make_key(call: Call) -> web.Response:
+    """Make a key and show it, this once."""
+    form = await _own_form(call)
+    try:
+        key, secret = await call.services.ask(_make_key, call, form)
+    except PackhouseError as error:
+        return await _page(call, error, part="key", form={name: form.get(name, "") for name in _BLANK})
+    auditing.tell(call, object_=f"{key.name} {key.fingerprint}")
+    return pages.page(
+        call,
+        "account/key.html",
+        title="New API key",
+        key=_key_row(key, call.services.house.catalog.clock()),
+        secret=secret,
+    )
+
+
+async def revoke_key(call: Call) -> web.Response:
+    """Revoke one of the caller's own keys."""
+    await _own_form(call)
+    key = await call.services.ask(_revoke_key, call, call.path["id"])
+    auditing.tell(call, object_=f"{key.name} {key.fingerprint}")
+    return browser.go(browser.HOME + "?done=key-revoked")
+
+
+async def end_session(call: Call) -> web.Response:
+    """Sign one of the caller's own browsers out; it may be this one."""
+    await _own_form(call)
+    sessions = call.services.house.catalog.sessions
+    await call.services.ask(sessions.revoke, _session(call).account, call.path["id"])
+    if call.path["id"] == _session(call).id:
+        return browser.drop(browser.go(browser.ENTRANCE + "?note=signed-out"))
+    return browser.go(browser.HOME + "?done=session-ended")
+
+
+async def change_password(call: Call) -> web.Response:
+    """Replace the password; every session ends, and this browser gets a new one."""
+    form = await _own_form(call)
+    try:
+        secret = await call.services.ask(_change_password, call, form)
+    except PackhouseError as error:
+        return await _page(call, error, part="password")
+    return browser.keep(browser.go(browser.HOME + "?done=password"), secret)
+
+
+async def _own_form(call: Call) -> Mapping[str, str]:
+    """Return the fields of a form that this browser's own page sent.
+
+    Raises:
+        CrossSite: another page sent it.
+        Unauthenticated: nobody is signed in with a browser.
+    """
+    browser.need_own_page(call)
+    if call.session is None:
+        raise Unauthenticated(
+            "nobody is signed in here any more, so nothing was changed: sign in and repeat it"
+        )
+    form = await read_form(call)
+    browser.check_form(call, form)
+    return form
+
+
+def _make_key(call: Call, form: Mapping[str, str]) -> tuple[Key, str]:
+    days, may = form.get("days", "").strip(), form.get("may", "")
+    if not (days.isascii() and days.isdigit() and len(days) < 5):
+        raise Malformed(f"the key should work for {days[:20]!r} days; write a number from 1 to {MAX_DAYS}")
+    if may not in ABILITIES:
+        raise Malformed(f"{may[:20]!r} is nothing that a key can be limited to; choose from the list")
+    channels = [parse_channel(name) for name in form.get("channels", "").replace(",", " ").split()]
+    catalog = call.services.house.catalog
+    return catalog.keys.create(
+        _session(call).account,
+        form.get("name", "").strip(),
+        expires_us=expiry(int(days), "user", catalog.clock()),
+        channels=channels or None,
+        actions=ABILITIES[may][1],
+    )
+
+
+def _revoke_key(call: Call, number: str) -> Key:
+    return call.services.house.catalog.keys.revoke(number, account=_session(call).account)
+
+
+def _change_password(call: Call, form: Mapping[str, str]) -> str:
+    house, account = call.services.house, _session(call).account
+    try:
+        call.services.signin.by_password(account, form.get("old", ""), call.address)
+    except Unauthenticated:
+        raise Unauthenticated("the password that you have now is another one: type that first") from None
+    stored = new_password(form, account, least=house.settings.password_min_length)
+    house.catalog.accounts.set_password(account, stored)
+    return browser.sign_in(call, account)
+
+
+async def _page(
+    call: Call,
+    error: PackhouseError | None = None,
+    *,
+    part: str = "",
+    form: Mapping[str, str] = _BLANK,
+    notice: str = "",
+) -> web.Response:
+    """Render the account's page; `error` stands at the form that `part` names, whose fields are kept."""
+    status, headers = pages.told(error) if error is not None else (200, {})
+    said = pages.sentence(error) if error is not None else ""
+    if error is not None:
+        auditing.tell(call, note=error.code)
+    values = await call.services.ask(_values, call)
+    return pages.page(
+        call,
+        "account/account.html",
+        status=status,
+        headers=headers,
+        title="Your account",
+        notice=notice,
+        form=form,
+        key_error=said if part == "key" else "",
+        password_error=said if part == "password" else "",
+        abilities=[(word, text) for word, (text, _) in ABILITIES.items()],
+        max_days=MAX_DAYS,
+        least=call.services.house.settings.password_min_length,
+        **values,
+    )
+
+
+def _values(call: Call) -> dict[str, object]:
+    catalog, session = call.services.house.catalog, _session(call)
+    rows = [_key_row(key, catalog.clock()) for key in reversed(catalog.keys.list(session.account))]
+    return {
+        "admin": call.principal.admin,
+        "groups": list(catalog.groups.of(session.account)),
+        "since": _moment(catalog.accounts.get(session.account).created_us),
+        "keys": [row for row in rows if row.status == "active"],
+        "ended": [row for row in rows if row.status != "active"],
+        "sessions": [_session_row(one, session) for one in catalog.sessions.list(session.account)],
+    }
+
+
+def _key_row(key: Key, now_us: int) -> KeyRow:
+    return KeyRow(
+        id=key.id,
+        name=key.name,
+        fingerprint=key.fingerprint,
+        scope=_scope(key.actions, key.channels),
+        status=key.status(now_us),
+        used=None if key.last_used_us is None else _moment(key.last_used_us),
+        ends=None if key.expires_us is None else _moment(key.expires_us),
+    )
+
+
+def _session_row(session: Session, mine: Session) -> SessionRow:
+    return SessionRow(
+        id=session.id,
+        agent=session.agent,
+        origin=session.origin,
+        since=_moment(session.created_us),
+        used=_moment(session.used_us),
+        here=session.id == mine.id,
+    )
+
+
+def _scope(actions: Sequence[Action] | None, channels: Sequence[str] | None) -> str:
+    may = "everything" if actions is None else ", ".join(actions)
+    return may if channels is None else f"{may} in {', '.join(channels)}"
+
+
+def _moment(time_us: int) -> Moment:
+    moment = time.gmtime(time_us // _US)
+    return Moment(
+        time.strftime("%Y-%m-%d %H:%M UTC", moment),
+        time.strftime("%Y-%m-%dT%H:%M:%SZ", moment),
+    )
+
+
+def _session(call: Call) -> Session:
+    if call.session is None:
+        raise RuntimeError("this page is for a browser that signed in")
+    return call.session
+
+
+ROUTES = (
+    Route(method="GET", pattern="/account", action=ANYONE, handler=show),
+    Route(
+        method="POST",
+        pattern="/account/keys",
+        action=ANYONE,
+        handler=make_key,
+        forms=True,
+        audited="key create",
+    ),
+    Route(
+        method="POST",
+        pattern="/account/keys/{id}/revoke",
+        action=ANYONE,
+        handler=revoke_key,
+        forms=True,
+        audited="key revoke",
+    ),
+    Route(
+        method="POST",
+        pattern="/account/sessions/{id}/revoke",
+        action=ANYONE,
+        handler=end_session,
+        forms=True,
+        audited="session revoke",
+    ),
+    Route(
+        method="POST",
+        pattern="/account/password",
+        action=ANYONE,
+        handler=change_password,
+        forms=True,
+        audited="password",
+    ),
+)
