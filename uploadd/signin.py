@@ -32,7 +32,7 @@ class SignIn:
 
     def __init__(self, catalog: Catalog, *, failures: Failures | None = None) -> None:
         self._catalog = catalog
-        self._failures = failures or Failures()
+        self._failures = Failures() if failures is None else failures
         self._pepper = secrets.token_bytes(32)
         self._known: OrderedDict[bytes, float] = OrderedDict()
         self._lock = threading.Lock()
