@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from e2e_support import Server, clean_environment, serving
-from pypi_support import make_sdist, make_wheel
+from pypi_support import make_sdist
 
 ADMIN = "myadmin:myadminpass"
 """The account and password of the contract's own example."""
@@ -130,14 +130,9 @@ class Cloud:
         for permission in permissions:
             self.must("PUT", f"/admin/package/{package}/{principal}/{permission}/")
 
-    def sdist(self, name: str, version: str = "1.0") -> Path:
-        """Write a source distribution beside the contract's `path/to/`."""
-        filename, body = make_sdist(name, version)
-        return self._file(filename, body)
-
-    def wheel(self, name: str, version: str = "1.0") -> Path:
-        """Write a wheel."""
-        filename, body = make_wheel(name, version)
+    def sdist(self, name: str, version: str = "1.0", **more: str) -> Path:
+        """Write a source distribution into the contract's `path/to/`."""
+        filename, body = make_sdist(name, version, **more)
         return self._file(filename, body)
 
     def upload(self, file: Path, user: str = ADMIN) -> Answer:
