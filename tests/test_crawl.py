@@ -10,7 +10,7 @@ import gzip
 import itertools
 import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -261,6 +261,7 @@ MANNERS: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     "a person": ("GET", (("Accept", "text/html"),)),
     "forged headers": ("GET", tuple(FORGED.items())),
 }
+PERSON = (("Accept", "text/html"),)
 UNKNOWN: dict[str, tuple[tuple[str, str], ...]] = {
     "an unknown key": (("Authorization", "Bearer pkh-" + "0" * 42),),
     "no key at all": (("Authorization", "Bearer"),),
@@ -384,9 +385,11 @@ def crawl(port: int, caller: Caller, paths: list[str]) -> list[str]:
     return over(port, requests, judge)
 
 
-def compare(port: int, caller: Caller, requests: list[tuple[str, str]]) -> list[str]:
-    """Ask (method, path) and the same about what never was, as they are; complaints."""
-    shown = [caller.headers, *(() if caller.headers else UNKNOWN.values())]
+def compare(
+    port: int, caller: Caller, requests: list[tuple[str, str]], *more: tuple[tuple[str, str], ...]
+) -> list[str]:
+    """Ask (method, path) and the same about what never was, as they are, and with more headers; complaints."""
+    shown = [caller.headers, *((*caller.headers, *headers) for headers in more)]
 
     def judge(wire: Wire, request: tuple[tuple[str, str], tuple[tuple[str, str], ...]]) -> list[str]:
         (method, path), headers = request
@@ -418,6 +421,8 @@ PLACEHOLDERS = {
     "account": ("insider",),
     "group": ("inner",),
     "permission": ("read",),
+    "kind": ("user", "group"),
+    "id": ("1",),
     "action": ("read",),
 }
 """What stands for a placeholder of a route; any other one gets every private name, and a file every file's."""
@@ -437,7 +442,7 @@ def filled(route: Route) -> list[str]:
             values = iter(chosen)
             parts = [next(values) if part.startswith("{") else part for part in route.segments]
             path = "/" + "/".join(quote(part) for part in parts)
-            found += [path, f"{path}/"] if path != "/" else [path]
+            found += [path, f"{path}/"] if path != "/" and route.method == "GET" else [path]
     return list(dict.fromkeys(found))
 
 
@@ -525,7 +530,9 @@ def test_what_is_hidden_looks_like_what_is_not_there(site, who):
     paths = hidden_from(caller, files_of(site.world.house.data))
     plain = [address for path in paths for address in (path, *aliases(path), path.rstrip("/"))]
 
-    assert compare(site.port, caller, [(method, path) for path in plain for method in ("GET", "HEAD")]) == []
+    shown = () if caller.headers else UNKNOWN.values()
+    assert compare(site.port, caller, [("GET", path) for path in plain], *shown) == []
+    assert compare(site.port, caller, [("HEAD", path) for path in plain]) == []
 
 
 @pytest.mark.parametrize("changing", [False, True], ids=["reading", "changing"])
@@ -535,7 +542,29 @@ def test_no_route_of_the_daemon_tells_of_it(site, who, changing):
     requests = dynamic(changing=changing)
     assert requests
 
-    assert compare(site.port, caller, requests) == []
+    assert compare(site.port, caller, requests, *([] if changing else [PERSON])) == []
+    if not caller.headers:
+        for shown in UNKNOWN.values():
+            assert compare(site.port, replace(caller, headers=shown), requests[::7]) == []
+
+
+def test_who_may_read_is_told_by_the_same_requests(site):
+    """The comparison is not blind: for the insider what is there differs from what is not, file by file and route by route."""
+    insider = Caller("the insider", EVERYTHING, (("Authorization", f"Bearer {site.insider}"),))
+    data = site.world.house.data
+
+    for path in hidden_from(insider, files_of(data)):
+        assert compare(site.port, insider, [("GET", path)]), path
+    told = " ".join(compare(site.port, insider, dynamic(changing=False)))
+    for address in (
+        f"/{VAULT}/simple",
+        "/api/package/zqsecrpy",
+        "/main/simple",
+        "/api/1/channels",
+        "/main",
+        " / ",
+    ):
+        assert address in told
 
 
 def test_no_public_file_names_what_is_private(site):
