@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from indexer_support import Crash, World, broken_promises
 
+from indexer import publish as publish_module
 from indexer.check import check
 from indexer.publish import publish
 from packhouse.errors import PackhouseError, Unavailable
@@ -425,3 +426,85 @@ def test_a_store_that_refuses_leaves_the_mark(world):
         publish(broken, area)
 
     assert area in world.house.catalog.areas.due()
+
+
+# --- lists that link to pages ------------------------------------------------------------------------------
+
+
+def projects(world):
+    listing = json.loads((world.house.data / "public/main/simple/index.json").read_bytes())
+    return [item["name"] for item in listing["projects"]]
+
+
+@pytest.mark.parametrize(
+    ("area", "page"),
+    [
+        (Area("main", "pypi", "root"), "simple/one/index.html"),
+        (Area("main", "generic", "root"), "products/tool/index.json"),
+        (Area("main", "", "channel"), "pypi/one/index.html"),
+        (Area("main", "", "channel"), "conda/two/index.html"),
+    ],
+)
+def test_a_list_is_preceded_by_the_pages_it_links_to(world, area, page):
+    """Whichever is due first: in a burst of uploads the list may be written before the index of a new project is due."""
+    world.wheel("one")
+    world.product("tool")
+    world.conda("two")
+
+    publish(world.house, area)
+
+    assert (world.house.data / "public/main" / page).exists()
+    assert broken_promises(world.house.data) == []
+    assert area not in world.house.catalog.areas.due()
+    world.settle()
+    assert check(world.house).findings == ()
+
+
+def test_a_project_that_comes_while_the_list_is_written_is_named_by_the_next(world, monkeypatch):
+    """It has no page yet; its mark on the list is newer than the one that was read, and stays."""
+    world.wheel("one")
+    root = Area("main", "pypi", "root")
+    unpublished = publish_module._unpublished
+
+    def then(house, area):
+        found = unpublished(house, area)
+        if area == root:
+            monkeypatch.setattr(publish_module, "_unpublished", unpublished)
+            world.wheel("two")
+        return found
+
+    monkeypatch.setattr(publish_module, "_unpublished", then)
+    publish(world.house, root)
+
+    assert projects(world) == ["one"]
+    assert broken_promises(world.house.data) == []
+    assert root in world.house.catalog.areas.due()
+    world.settle()
+    assert projects(world) == ["one", "two"]
+
+
+def test_a_project_whose_page_fails_is_named_once_it_works(world, monkeypatch):
+    """The list does not wait for it, nor do the others."""
+    world.wheel("bad")
+    world.wheel("good")
+    bad, root = Area("main", "pypi", "index", "bad"), Area("main", "pypi", "root")
+    real = publish_module.render
+
+    def render(house, area, place):
+        if area == bad:
+            raise Unavailable("the disk is gone")
+        return real(house, area, place)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(publish_module, "render", render)
+        publish(world.house, root)
+        while world.reconciler.reconcile().more:
+            pass
+        assert projects(world) == ["good"]
+        assert root not in world.house.catalog.areas.due()
+        assert broken_promises(world.house.data) == []
+
+    world.monotonic += 60
+    world.settle()
+    assert projects(world) == ["bad", "good"]
+    assert check(world.house).findings == ()
