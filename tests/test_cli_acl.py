@@ -5,9 +5,12 @@ import json
 
 import pytest
 from cli_support import make_data, make_run
+from house_support import Direct, take_in
+from pypi_support import make_wheel
 
 from packhouse.cli import acl
 from packhouse.house import open_house
+from packhouse.intake.receive import Intake
 from packhouse.model import Action, Grant
 
 HASH = "$6$rounds=10000$salt$hash"
@@ -69,6 +72,18 @@ def test_a_document_is_taken_in_and_told(run, house, file):
     assert (line.who, line.via, line.action) == ("local", "local", "acl import")
     again = run("acl", "import", file)
     assert "new: nothing\nthere already, and kept as they are: ann, ben, eve\n" in again.err
+
+
+def test_a_package_that_a_right_closes_has_left_the_lists_when_the_command_returns(run, house, data, file):
+    name, body = make_wheel(name="flask")
+    take_in(Intake(house, Direct()), name, body)
+    run("reindex", "--data", data)
+    assert (data / f"public/main/packages/flask/{name}").is_file()
+
+    assert run("acl", "import", file).code == 0
+    assert not (data / f"public/main/packages/flask/{name}").exists()
+    assert (data / f"restricted/main/packages/flask/{name}").is_file()
+    assert "flask" not in (data / "public/main/simple/index.html").read_text()
 
 
 def test_links_are_alone_on_standard_output(run, house, data, file):

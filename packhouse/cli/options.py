@@ -29,7 +29,7 @@ server_option = click.option(
     show_default=True,
     show_envvar=True,
     metavar="URL",
-    help="The server to talk to; the key comes from PACKHOUSE_KEY or ~/.config/packhouse/keys.toml.",
+    help="The server to talk to; the key comes from PACKHOUSE_KEY or `packhouse login`.",
 )
 
 channel_option = click.option(

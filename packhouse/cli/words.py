@@ -50,8 +50,6 @@ class WhereType(click.ParamType[Where]):
         Raises:
             BadName: a name breaks the rule for its kind.
         """
-        if isinstance(value, Where):
-            return value
         channel, *rest = str(value).split("/")
         if not channel or len(rest) not in (0, 2):
             self.fail(f"{value!r} is not {_WHERE}", param, ctx)
