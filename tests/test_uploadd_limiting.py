@@ -38,147 +38,157 @@ def right(failures: Failures, *names: str) -> None:
         pass
 
 
-class TestFailures:
-    def test_the_eleventh_wrong_password_is_refused_and_so_is_a_right_one(self) -> None:
-        clock = Clock()
-        failures = Failures(10, 300.0, monotonic=clock)
-        for _ in range(10):
-            wrong(failures, "account a", "address b")
-            clock.now += 1
+# --- counting wrong passwords ---
 
-        for name in ("account a", "address b"):
-            with pytest.raises(RateLimited) as caught:
-                right(failures, name, "another")
-            assert caught.value.limit == 10
-            assert caught.value.retry_after_s == 290
-        right(failures, "account c", "address d")
 
-    def test_the_window_slides(self) -> None:
-        clock = Clock()
-        failures = Failures(2, 300.0, monotonic=clock)
-        wrong(failures, "a")
-        clock.now += 200
-        wrong(failures, "a")
-        clock.now += 99.5
+def test_the_eleventh_wrong_password_is_refused_and_so_is_a_right_one() -> None:
+    clock = Clock()
+    failures = Failures(10, 300.0, monotonic=clock)
+    for _ in range(10):
+        wrong(failures, "account a", "address b")
+        clock.now += 1
+
+    for name in ("account a", "address b"):
         with pytest.raises(RateLimited) as caught:
-            right(failures, "a")
-        assert caught.value.retry_after_s == 1
-        clock.now += 0.5
+            right(failures, name, "another")
+        assert caught.value.limit == 10
+        assert caught.value.retry_after_s == 290
+    right(failures, "account c", "address d")
 
-        wrong(failures, "a")  # the first has left, the second has not
-        with pytest.raises(RateLimited) as caught:
-            right(failures, "a")
-        assert caught.value.retry_after_s == 200
 
-    def test_a_right_password_uses_up_no_try_and_gives_none_back(self) -> None:
-        failures = Failures(3, monotonic=Clock())
-        wrong(failures, "a")
-        wrong(failures, "a")
-        for _ in range(50):
-            right(failures, "a")
-        wrong(failures, "a")
-
-        with pytest.raises(RateLimited):
-            right(failures, "a")
-
-    def test_another_failure_inside_is_no_wrong_password(self) -> None:
-        failures = Failures(1, monotonic=Clock())
-        for _ in range(3):
-            with pytest.raises(Malformed), failures.attempt("a"):
-                raise Malformed("the store is away")
-
+def test_the_window_slides() -> None:
+    clock = Clock()
+    failures = Failures(2, 300.0, monotonic=clock)
+    wrong(failures, "a")
+    clock.now += 200
+    wrong(failures, "a")
+    clock.now += 99.5
+    with pytest.raises(RateLimited) as caught:
         right(failures, "a")
-        assert len(failures) == 0
+    assert caught.value.retry_after_s == 1
+    clock.now += 0.5
 
-    def test_when_too_many_names_are_counted_new_ones_are_refused_until_old_ones_lapse(self) -> None:
-        clock = Clock()
-        failures = Failures(5, 300.0, most=4, monotonic=clock)
-        wrong(failures, "account a", "address a")
-        clock.now += 100
-        wrong(failures, "account b", "address b")
+    wrong(failures, "a")  # the first has left, the second has not
+    with pytest.raises(RateLimited) as caught:
+        right(failures, "a")
+    assert caught.value.retry_after_s == 200
 
-        with pytest.raises(RateLimited) as caught:
-            right(failures, "account c", "address a")
-        assert caught.value.retry_after_s == 300
-        assert len(failures) == 4
-        wrong(failures, "account a", "address b")  # who is counted already goes on
-        clock.now += 250
-        right(failures, "account c", "address b")  # address a is forgotten
-        wrong(failures, "account c", "address b")
 
-        assert len(failures) == 4
+def test_a_right_password_uses_up_no_try_and_gives_none_back() -> None:
+    failures = Failures(3, monotonic=Clock())
+    wrong(failures, "a")
+    wrong(failures, "a")
+    for _ in range(50):
+        right(failures, "a")
+    wrong(failures, "a")
 
-    def test_names_that_lapsed_are_forgotten(self) -> None:
-        clock = Clock()
-        failures = Failures(5, 300.0, monotonic=clock)
-        for number in range(100):
-            wrong(failures, f"account {number}")
-        clock.now += 300
+    with pytest.raises(RateLimited):
+        right(failures, "a")
 
-        right(failures, "x")
 
-        assert len(failures) == 0
+def test_another_failure_inside_is_no_wrong_password() -> None:
+    failures = Failures(1, monotonic=Clock())
+    for _ in range(3):
+        with pytest.raises(Malformed), failures.attempt("a"):
+            raise Malformed("the store is away")
 
-    def test_undecided_attempts_hold_the_last_tries(self) -> None:
-        """However many come at once: no more than the tries are answered."""
-        failures, together = Failures(10, monotonic=Clock()), 40
-        start, compared, refused = threading.Barrier(together), [], []
+    right(failures, "a")
+    assert len(failures) == 0
 
-        def guess() -> None:
-            start.wait()
-            try:
-                wrong(failures, "account a", then=lambda: compared.append(1))
-            except RateLimited:
-                refused.append(1)
 
-        threads = [threading.Thread(target=guess) for _ in range(together)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+def test_when_too_many_names_are_counted_new_ones_are_refused_until_old_ones_lapse() -> None:
+    clock = Clock()
+    failures = Failures(5, 300.0, most=4, monotonic=clock)
+    wrong(failures, "account a", "address a")
+    clock.now += 100
+    wrong(failures, "account b", "address b")
 
-        assert (len(compared), len(refused)) == (10, 30)
+    with pytest.raises(RateLimited) as caught:
+        right(failures, "account c", "address a")
+    assert caught.value.retry_after_s == 300
+    assert len(failures) == 4
+    wrong(failures, "account a", "address b")  # who is counted already goes on
+    clock.now += 250
+    right(failures, "account c", "address b")  # address a is forgotten
+    wrong(failures, "account c", "address b")
 
-    def test_a_right_password_waits_for_undecided_attempts_instead_of_being_refused(self) -> None:
-        failures = Failures(1, monotonic=Clock())
-        inside, decide, passed = threading.Event(), threading.Event(), threading.Event()
+    assert len(failures) == 4
 
-        def first() -> None:
-            with failures.attempt("a"):
-                inside.set()
-                decide.wait(30)
 
-        def second() -> None:
-            with failures.attempt("a"):
-                passed.set()
+def test_names_that_lapsed_are_forgotten() -> None:
+    clock = Clock()
+    failures = Failures(5, 300.0, monotonic=clock)
+    for number in range(100):
+        wrong(failures, f"account {number}")
+    clock.now += 300
 
-        threads = [threading.Thread(target=first), threading.Thread(target=second)]
-        threads[0].start()
-        assert inside.wait(30)
-        threads[1].start()
-        assert not passed.wait(0.05)
-        decide.set()
+    right(failures, "x")
 
-        assert passed.wait(30)
-        for thread in threads:
-            thread.join()
+    assert len(failures) == 0
 
-    @pytest.mark.parametrize(
-        ("address", "counted"),
-        [
-            ("192.0.2.7", "192.0.2.7"),
-            ("::ffff:192.0.2.7", "192.0.2.7"),
-            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-            ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
-            ("2001:db8:1:3::9", "2001:db8:1:3::/64"),
-            ("fe80::1%eth0", "fe80::/64"),
-            ("-", "unknown"),
-            ("", "unknown"),
-            ("192.0.2.7, 198.51.100.1", "unknown"),
-        ],
-    )
-    def test_an_address_is_counted_as_its_network(self, address: str, counted: str) -> None:
-        assert network(address) == counted
+
+def test_undecided_attempts_hold_the_last_tries() -> None:
+    """However many come at once: no more than the tries are answered."""
+    failures, together = Failures(10, monotonic=Clock()), 40
+    start, compared, refused = threading.Barrier(together), [], []
+
+    def guess() -> None:
+        start.wait()
+        try:
+            wrong(failures, "account a", then=lambda: compared.append(1))
+        except RateLimited:
+            refused.append(1)
+
+    threads = [threading.Thread(target=guess) for _ in range(together)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert (len(compared), len(refused)) == (10, 30)
+
+
+def test_a_right_password_waits_for_undecided_attempts_instead_of_being_refused() -> None:
+    failures = Failures(1, monotonic=Clock())
+    inside, decide, passed = threading.Event(), threading.Event(), threading.Event()
+
+    def first() -> None:
+        with failures.attempt("a"):
+            inside.set()
+            decide.wait(30)
+
+    def second() -> None:
+        with failures.attempt("a"):
+            passed.set()
+
+    threads = [threading.Thread(target=first), threading.Thread(target=second)]
+    threads[0].start()
+    assert inside.wait(30)
+    threads[1].start()
+    assert not passed.wait(0.05)
+    decide.set()
+
+    assert passed.wait(30)
+    for thread in threads:
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::9", "2001:db8:1:3::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("-", "unknown"),
+        ("", "unknown"),
+        ("192.0.2.7, 198.51.100.1", "unknown"),
+    ],
+)
+def test_an_address_is_counted_as_its_network(address: str, counted: str) -> None:
+    assert network(address) == counted
 
 
 @pytest.fixture
@@ -197,90 +207,94 @@ def fail(signin: SignIn, name: str, address: str, times: int = 3, **more: str) -
             signin.by_password(name, "wrong", address, **more)
 
 
-class TestSignIn:
-    def test_a_password_that_was_right_a_moment_ago_passes_and_another_account_does_not(
-        self, signin: tuple[SignIn, Clock]
-    ) -> None:
-        door, clock = signin
-        assert door.by_password("bob", "bob-secret", "192.0.2.1").name == "bob"
-        fail(door, "alice", "192.0.2.1")
+# --- signing in ---
 
-        assert door.by_password("bob", "bob-secret", "192.0.2.1").name == "bob"
-        with pytest.raises(RateLimited):  # by her own count, wherever she is
-            door.by_password("alice", "alice-secret", "198.51.100.1")
-        with pytest.raises(RateLimited):  # by the address
-            door.by_password("carol", "x", "192.0.2.1")
-        clock.now += 300
-        assert door.by_password("alice", "alice-secret", "192.0.2.1").name == "alice"
 
-    def test_one_account_in_every_spelling_and_one_network_in_every_address(
-        self, signin: tuple[SignIn, Clock]
-    ) -> None:
-        door, _clock = signin
-        for name, address in (("alice", "2001:db8::1"), ("ALICE", "2001:db8::2"), ("Alice", "2001:db8::3")):
-            fail(door, name, address, 1)
+def test_a_password_that_was_right_a_moment_ago_passes_and_another_account_does_not(
+    signin: tuple[SignIn, Clock],
+) -> None:
+    door, clock = signin
+    assert door.by_password("bob", "bob-secret", "192.0.2.1").name == "bob"
+    fail(door, "alice", "192.0.2.1")
 
-        with pytest.raises(RateLimited):
+    assert door.by_password("bob", "bob-secret", "192.0.2.1").name == "bob"
+    with pytest.raises(RateLimited):  # by her own count, wherever she is
+        door.by_password("alice", "alice-secret", "198.51.100.1")
+    with pytest.raises(RateLimited):  # by the address
+        door.by_password("carol", "x", "192.0.2.1")
+    clock.now += 300
+    assert door.by_password("alice", "alice-secret", "192.0.2.1").name == "alice"
+
+
+def test_one_account_in_every_spelling_and_one_network_in_every_address(signin: tuple[SignIn, Clock]) -> None:
+    door, _clock = signin
+    for name, address in (("alice", "2001:db8::1"), ("ALICE", "2001:db8::2"), ("Alice", "2001:db8::3")):
+        fail(door, name, address, 1)
+
+    with pytest.raises(RateLimited):
+        door.by_password("alice", "alice-secret", "192.0.2.1")
+    with pytest.raises(RateLimited):
+        door.by_password("bob", "bob-secret", "2001:db8::4")
+    assert door.by_password("bob", "bob-secret", "2001:db8:0:1::4").name == "bob"
+
+
+def test_an_account_that_is_not_there_is_limited_like_one_that_is(signin: tuple[SignIn, Clock]) -> None:
+    door, _clock = signin
+    for number, name in enumerate(("alice", "nobody")):
+        fail(door, name, f"192.0.2.{number}")
+
+    said = []
+    for name in ("alice", "nobody"):
+        with pytest.raises(RateLimited) as caught:
+            door.by_password(name, "wrong", "198.51.100.1")
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+
+
+def test_what_is_counted_apart_is_noticed_nowhere_else(signin: tuple[SignIn, Clock]) -> None:
+    door, _clock = signin
+    fail(door, "alice", "192.0.2.1", apart="main/pypi/hidden")
+
+    with pytest.raises(RateLimited):
+        door.by_password("alice", "alice-secret", "192.0.2.1", apart="main/pypi/hidden")
+    fail(door, "alice", "192.0.2.1")
+
+
+def test_a_key_needs_no_count(signin: tuple[SignIn, Clock], tmp_path: Path) -> None:
+    door, _clock = signin
+    fail(door, "alice", "192.0.2.1")
+
+    with pytest.raises(Unauthenticated):  # looked at, not refused unseen
+        door.principal(Credentials("pkh-" + "0" * 42, shown=True, user="alice"), "192.0.2.1")
+    assert door.principal(NONE, "192.0.2.1") is ANONYMOUS
+
+
+def test_a_count_that_cannot_be_kept_lets_nobody_in(tmp_path: Path) -> None:
+    class Broken(Failures):
+        def attempt(self, *names: str) -> object:  # type: ignore[override]
+            raise MemoryError
+
+    with open_test_house(tmp_path / "data") as house:
+        house.catalog.accounts.create("alice", password=hash_password("alice-secret"))
+        door = SignIn(house.catalog, failures=Broken())
+
+        with pytest.raises(MemoryError):
             door.by_password("alice", "alice-secret", "192.0.2.1")
-        with pytest.raises(RateLimited):
-            door.by_password("bob", "bob-secret", "2001:db8::4")
-        assert door.by_password("bob", "bob-secret", "2001:db8:0:1::4").name == "bob"
 
-    def test_an_account_that_is_not_there_is_limited_like_one_that_is(
-        self, signin: tuple[SignIn, Clock]
-    ) -> None:
-        door, _clock = signin
-        for number, name in enumerate(("alice", "nobody")):
-            fail(door, name, f"192.0.2.{number}")
 
-        said = []
-        for name in ("alice", "nobody"):
-            with pytest.raises(RateLimited) as caught:
-                door.by_password(name, "wrong", "198.51.100.1")
-            said.append(str(caught.value))
-        assert said[0] == said[1]
+def test_nothing_else_compares_passwords() -> None:
+    """A second place would be one without a count; an admin who makes an account again may set it anyway."""
+    using = {
+        str(path.relative_to(ROOT))
+        for folder in ("packhouse", "uploadd", "indexer")
+        for path in (ROOT / folder).rglob("*.py")
+        if re.search(r"\bverify_password\(", path.read_text())
+    }
 
-    def test_what_is_counted_apart_is_noticed_nowhere_else(self, signin: tuple[SignIn, Clock]) -> None:
-        door, _clock = signin
-        fail(door, "alice", "192.0.2.1", apart="main/pypi/hidden")
-
-        with pytest.raises(RateLimited):
-            door.by_password("alice", "alice-secret", "192.0.2.1", apart="main/pypi/hidden")
-        fail(door, "alice", "192.0.2.1")
-
-    def test_a_key_needs_no_count(self, signin: tuple[SignIn, Clock], tmp_path: Path) -> None:
-        door, _clock = signin
-        fail(door, "alice", "192.0.2.1")
-
-        with pytest.raises(Unauthenticated):  # looked at, not refused unseen
-            door.principal(Credentials("pkh-" + "0" * 42, shown=True, user="alice"), "192.0.2.1")
-        assert door.principal(NONE, "192.0.2.1") is ANONYMOUS
-
-    def test_a_count_that_cannot_be_kept_lets_nobody_in(self, tmp_path: Path) -> None:
-        class Broken(Failures):
-            def attempt(self, *names: str) -> object:  # type: ignore[override]
-                raise MemoryError
-
-        with open_test_house(tmp_path / "data") as house:
-            house.catalog.accounts.create("alice", password=hash_password("alice-secret"))
-            door = SignIn(house.catalog, failures=Broken())
-
-            with pytest.raises(MemoryError):
-                door.by_password("alice", "alice-secret", "192.0.2.1")
-
-    def test_nothing_else_compares_passwords(self) -> None:
-        """A second place would be one without a count; an admin who makes an account again may set it anyway."""
-        using = {
-            str(path.relative_to(ROOT))
-            for folder in ("packhouse", "uploadd", "indexer")
-            for path in (ROOT / folder).rglob("*.py")
-            if re.search(r"\bverify_password\(", path.read_text())
-        }
-
-        assert using - {"uploadd/dialects/pypicloud_accounts.py"} == {
-            "packhouse/catalog/passwords.py",
-            "uploadd/signin.py",
-        }
+    assert using - {"uploadd/dialects/pypicloud_accounts.py"} == {
+        "packhouse/catalog/passwords.py",
+        "uploadd/signin.py",
+    }
 
 
 def meter_of(anonymous: int = 2, refused: int = 2) -> tuple[Limiter, Callable[[], Meter]]:
@@ -288,115 +302,136 @@ def meter_of(anonymous: int = 2, refused: int = 2) -> tuple[Limiter, Callable[[]
     return limiter, lambda: Meter(limiter, "192.0.2.1")
 
 
-class TestMeter:
-    def test_a_request_counts_once(self) -> None:
-        _limiter, fresh = meter_of(2)
-        for _ in range(2):
-            meter = fresh()
-            for _again in range(5):
-                meter.stranger()
-            meter.known(ANONYMOUS)
-            assert meter.weigh(Unauthenticated("no")).code == "unauthenticated"
+# --- counting requests ---
 
-        with pytest.raises(RateLimited) as caught:
-            fresh().stranger()
-        assert caught.value.retry_after_s == 30
 
-    @pytest.mark.parametrize(
-        ("error", "counts"),
-        [
-            (Forbidden("alice", "write", "x"), True),
-            (NotFound("channel", "x"), True),
-            (NotFound("file", "x"), False),
-            (Malformed("x"), False),
-        ],
-    )
-    def test_an_account_is_counted_where_it_lacks_the_right(
-        self, error: PackhouseError, counts: bool
-    ) -> None:
-        _limiter, fresh = meter_of(refused=2)
-        codes = []
-        for _ in range(3):
-            meter = fresh()
-            meter.shown = True
-            meter.known(ALICE)
-            codes.append(meter.weigh(error).code)
+def test_a_request_counts_once() -> None:
+    _limiter, fresh = meter_of(2)
+    for _ in range(2):
+        meter = fresh()
+        for _again in range(5):
+            meter.stranger()
+        meter.known(ANONYMOUS)
+        assert meter.weigh(Unauthenticated("no")).code == "unauthenticated"
 
-        assert codes == [error.code, error.code, "rate-limited" if counts else error.code]
-
-    def test_failed_credentials_count_by_address_and_apart_from_strangers(self) -> None:
-        _limiter, fresh = meter_of(2, 2)
-        codes = []
-        for _ in range(3):
-            meter = fresh()
-            meter.shown = True
-            codes.append(meter.weigh(Unauthenticated("no")).code)
+    with pytest.raises(RateLimited) as caught:
         fresh().stranger()
+    assert caught.value.retry_after_s == 30
 
-        assert codes == ["unauthenticated", "unauthenticated", "rate-limited"]
 
-    def test_a_request_that_cannot_be_read_is_a_strangers(self) -> None:
-        _limiter, fresh = meter_of(1)
+@pytest.mark.parametrize(
+    ("error", "counts"),
+    [
+        (Forbidden("alice", "write", "x"), True),
+        (NotFound("channel", "x"), True),
+        (NotFound("file", "x"), False),
+        (Malformed("x"), False),
+    ],
+)
+def test_an_account_is_counted_where_it_lacks_the_right(error: PackhouseError, counts: bool) -> None:
+    _limiter, fresh = meter_of(refused=2)
+    codes = []
+    for _ in range(3):
+        meter = fresh()
+        meter.shown = True
+        meter.known(ALICE)
+        codes.append(meter.weigh(error).code)
 
-        assert fresh().weigh(Malformed("x")).code == "malformed"
-        assert fresh().weigh(Malformed("x")).code == "rate-limited"
+    assert codes == [error.code, error.code, "rate-limited" if counts else error.code]
 
-    def test_a_malformed_request_with_credentials_is_not_counted(self) -> None:
-        _limiter, fresh = meter_of(1, 1)
+
+def test_failed_credentials_count_by_address_and_apart_from_strangers() -> None:
+    _limiter, fresh = meter_of(2, 2)
+    codes = []
+    for _ in range(3):
+        meter = fresh()
+        meter.shown = True
+        codes.append(meter.weigh(Unauthenticated("no")).code)
+    fresh().stranger()
+
+    assert codes == ["unauthenticated", "unauthenticated", "rate-limited"]
+
+
+def test_a_request_that_cannot_be_read_is_a_strangers() -> None:
+    _limiter, fresh = meter_of(1)
+
+    assert fresh().weigh(Malformed("x")).code == "malformed"
+    assert fresh().weigh(Malformed("x")).code == "rate-limited"
+
+
+def test_a_malformed_request_with_credentials_is_not_counted() -> None:
+    _limiter, fresh = meter_of(1, 1)
+    for _ in range(3):
+        meter = fresh()
+        meter.shown = True
+        assert meter.weigh(Malformed("x")).code == "malformed"
+
+
+def test_where_nobody_is_looked_up_an_account_goes_on_when_strangers_may_not() -> None:
+    _limiter, fresh = meter_of(1)
+    asked: list[int] = []
+
+    def someone() -> Principal:
+        asked.append(1)
+        return ALICE
+
+    def failing() -> Principal:
+        raise Unauthenticated("no")
+
+    meters = [fresh() for _ in range(5)]
+    for meter in meters[:4]:
+        meter.shown = True
+    meters[0].open(someone)
+    assert asked == []
+    meters[1].open(someone)
+    assert asked == [1]
+    answer = web.Response()
+    meters[1].tell(answer)
+    assert "X-RateLimit-Limit" not in answer.headers
+    for meter, who in ((meters[2], failing), (meters[3], lambda: ANONYMOUS), (meters[4], someone)):
+        with pytest.raises(RateLimited):
+            meter.open(who)
+
+
+def test_zero_switches_a_limit_off() -> None:
+    _limiter, fresh = meter_of(0, 0)
+    for _ in range(1000):
+        fresh().stranger()
+        meter = fresh()
+        meter.known(ALICE)
+        assert meter.weigh(Forbidden("alice", "read", "x")).code == "forbidden"
+    answer = web.Response()
+    meter.tell(answer)
+    assert "X-RateLimit-Limit" not in answer.headers
+
+
+def test_when_counting_fails_reading_goes_on_and_the_log_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_self: object, _name: str) -> None:
+        raise RuntimeError("no clock")
+
+    monkeypatch.setattr("uploadd.buckets.Buckets.take", broken)
+    _limiter, fresh = meter_of(1)
+    with caplog.at_level(logging.ERROR):
         for _ in range(3):
-            meter = fresh()
-            meter.shown = True
-            assert meter.weigh(Malformed("x")).code == "malformed"
-
-    def test_where_nobody_is_looked_up_an_account_goes_on_when_strangers_may_not(self) -> None:
-        _limiter, fresh = meter_of(1)
-        asked: list[int] = []
-
-        def someone() -> Principal:
-            asked.append(1)
-            return ALICE
-
-        def failing() -> Principal:
-            raise Unauthenticated("no")
-
-        meters = [fresh() for _ in range(5)]
-        for meter in meters[:4]:
-            meter.shown = True
-        meters[0].open(someone)
-        assert asked == []
-        meters[1].open(someone)
-        assert asked == [1]
-        answer = web.Response()
-        meters[1].tell(answer)
-        assert "X-RateLimit-Limit" not in answer.headers
-        for meter, who in ((meters[2], failing), (meters[3], lambda: ANONYMOUS), (meters[4], someone)):
-            with pytest.raises(RateLimited):
-                meter.open(who)
-
-    def test_zero_switches_a_limit_off(self) -> None:
-        _limiter, fresh = meter_of(0, 0)
-        for _ in range(1000):
             fresh().stranger()
-            meter = fresh()
-            meter.known(ALICE)
-            assert meter.weigh(Forbidden("alice", "read", "x")).code == "forbidden"
-        answer = web.Response()
-        meter.tell(answer)
-        assert "X-RateLimit-Limit" not in answer.headers
 
-    def test_when_counting_fails_reading_goes_on_and_the_log_says_so(
-        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        def broken(_self: object, _name: str) -> None:
-            raise RuntimeError("no clock")
+    assert caplog.text.count("could not be counted") == 3
 
-        monkeypatch.setattr("uploadd.buckets.Buckets.take", broken)
-        _limiter, fresh = meter_of(1)
-        with caplog.at_level(logging.ERROR):
-            for _ in range(3):
-                fresh().stranger()
 
-        assert caplog.text.count("could not be counted") == 3
+def test_an_answer_that_is_on_its_way_is_left_alone() -> None:
+    class Sent(web.Response):
+        prepared = True  # type: ignore[assignment]
+
+    _limiter, fresh = meter_of()
+    meter, sent, waiting = fresh(), Sent(), web.Response()
+    meter.stranger()
+    meter.tell(sent)
+    meter.tell(waiting)
+
+    assert "X-RateLimit-Limit" not in sent.headers
+    assert waiting.headers["X-RateLimit-Remaining"] == "1"
 
 
 # --- the daemon -----------------------------------------------------------------------------------------------------
@@ -557,72 +592,108 @@ async def authz(
     return await ask(daemon, "/_authz", address, key, X_Packhouse_Path=path, X_Packhouse_Root=root, **headers)
 
 
-class TestPrivateFiles:
-    """What nginx asks the daemon about."""
+# --- what nginx asks about ---
 
-    async def test_wrong_passwords_there_are_sign_in_attempts(self, tmp_path):
-        async with run_daemon(tmp_path / "data", Fine()) as daemon:
-            for _ in range(10):
-                answer = await authz(daemon, "/closed/simple/index.html", "private", **basic("alice", "x"))
-                assert answer.status == 401
 
-            for path in ("/closed/simple/index.html", "/nowhere/simple/index.html"):
-                refused = await authz(daemon, path, "private", **basic("alice", "x"))
-                assert (refused.status, refused.code) == (429, "rate-limited")
-                assert 290 <= int(refused.headers["Retry-After"]) <= 300
-            assert (await ask(daemon, LIST, **basic("bob", "x"))).status == 429
-            assert (await authz(daemon, "/closed/x", "private", key="insider")).status == 204
-            other = await authz(daemon, "/closed/x", "private", "192.0.2.2", **basic("bob", "x"))
-            assert other.status == 401
+async def test_wrong_passwords_there_are_sign_in_attempts(tmp_path):
+    async with run_daemon(tmp_path / "data", Fine()) as daemon:
+        for _ in range(10):
+            answer = await authz(daemon, "/closed/simple/index.html", "private", **basic("alice", "x"))
+            assert answer.status == 401
 
-    async def test_failed_keys_and_missing_rights_count_and_strangers_do_not(self, daemon):
-        for _ in range(8):
-            assert (await authz(daemon, "/closed/x", "private")).status == 401
-        for _ in range(5):
-            assert (await authz(daemon, "/closed/x", "private", X_API_Key="pkh-unknown")).status == 401
-            assert (await authz(daemon, "/closed/x", "private", key="reader")).status == 403
+        for path in ("/closed/simple/index.html", "/nowhere/simple/index.html"):
+            refused = await authz(daemon, path, "private", **basic("alice", "x"))
+            assert (refused.status, refused.code) == (429, "rate-limited")
+            assert 290 <= int(refused.headers["Retry-After"]) <= 300
+        assert (await ask(daemon, LIST, **basic("bob", "x"))).status == 429
+        assert (await authz(daemon, "/closed/x", "private", key="insider")).status == 204
+        other = await authz(daemon, "/closed/x", "private", "192.0.2.2", **basic("bob", "x"))
+        assert other.status == 401
 
-        assert (await authz(daemon, "/closed/x", "private", X_API_Key="pkh-unknown")).status == 429
-        assert (await authz(daemon, "/closed/x", "private", key="reader")).status == 429
-        for _ in range(8):
-            assert (await authz(daemon, "/closed/x", "private", key="insider")).status == 204
 
-    async def test_no_count_tells_that_a_restricted_file_is_there(self, daemon):
-        """Only those that are there are asked about: a limit that can be noticed would tell."""
-        path = "/main/packages/hidden/hidden-1.tar.gz"
-        for _ in range(15):
-            assert (await authz(daemon, path, "restricted", **basic("alice", "x"))).status == 401
-            assert (await authz(daemon, path, "restricted", X_API_Key="pkh-unknown")).status == 401
-            assert (await authz(daemon, path, "restricted", key="reader")).status == 403
+async def test_failed_keys_and_missing_rights_count_and_strangers_do_not(daemon):
+    for _ in range(8):
+        assert (await authz(daemon, "/closed/x", "private")).status == 401
+    for _ in range(5):
+        assert (await authz(daemon, "/closed/x", "private", X_API_Key="pkh-unknown")).status == 401
+        assert (await authz(daemon, "/closed/x", "private", key="reader")).status == 403
 
-        assert (await ask(daemon, LIST, **basic("alice", "x"))).status == 401
-        assert (await ask(daemon, LIST, X_API_Key="pkh-unknown")).headers["X-RateLimit-Remaining"] == "3"
-        forbidden = await ask(daemon, "/closed/simple/", key="reader")
-        assert forbidden.headers["X-RateLimit-Remaining"] == "4"
+    assert (await authz(daemon, "/closed/x", "private", X_API_Key="pkh-unknown")).status == 429
+    assert (await authz(daemon, "/closed/x", "private", key="reader")).status == 429
+    for _ in range(8):
+        assert (await authz(daemon, "/closed/x", "private", key="insider")).status == 204
 
-    async def test_yet_its_passwords_cannot_be_guessed_without_end(self, tmp_path):
-        path = "/main/packages/hidden/hidden-1.tar.gz"
-        async with run_daemon(tmp_path / "data", Fine()) as daemon:
-            house = daemon.house
 
-            def prepare() -> None:
-                house.catalog.accounts.create("alice", password=hash_password("alice-secret"))
-                house.catalog.grants.give(
-                    Grant(
-                        principal="user:alice",
-                        action=Action.READ,
-                        channel="main",
-                        ecosystem="pypi",
-                        package="hidden",
-                    )
+async def test_no_count_tells_that_a_restricted_file_is_there(daemon):
+    """Only those that are there are asked about: a limit that can be noticed would tell."""
+    path = "/main/packages/hidden/hidden-1.tar.gz"
+    for _ in range(15):
+        assert (await authz(daemon, path, "restricted", **basic("alice", "x"))).status == 401
+        assert (await authz(daemon, path, "restricted", X_API_Key="pkh-unknown")).status == 401
+        assert (await authz(daemon, path, "restricted", key="reader")).status == 403
+
+    assert (await ask(daemon, LIST, **basic("alice", "x"))).status == 401
+    assert (await ask(daemon, LIST, X_API_Key="pkh-unknown")).headers["X-RateLimit-Remaining"] == "3"
+    forbidden = await ask(daemon, "/closed/simple/", key="reader")
+    assert forbidden.headers["X-RateLimit-Remaining"] == "4"
+
+
+async def test_yet_its_passwords_cannot_be_guessed_without_end(tmp_path):
+    path = "/main/packages/hidden/hidden-1.tar.gz"
+    async with run_daemon(tmp_path / "data", Fine()) as daemon:
+        house = daemon.house
+
+        def prepare() -> None:
+            house.catalog.accounts.create("alice", password=hash_password("alice-secret"))
+            house.catalog.grants.give(
+                Grant(
+                    principal="user:alice",
+                    action=Action.READ,
+                    channel="main",
+                    ecosystem="pypi",
+                    package="hidden",
                 )
+            )
 
-            await asyncio.to_thread(prepare)
-            for _ in range(10):
-                assert (await authz(daemon, path, "restricted", **basic("alice", "x"))).status == 401
+        await asyncio.to_thread(prepare)
+        for _ in range(10):
+            assert (await authz(daemon, path, "restricted", **basic("alice", "x"))).status == 401
 
-            assert (await authz(daemon, path, "restricted", **basic("alice", "alice-secret"))).status == 401
-            elsewhere = path.replace("hidden", "other")
-            assert (
-                await authz(daemon, elsewhere, "restricted", **basic("alice", "alice-secret"))
-            ).status == 403
+        assert (await authz(daemon, path, "restricted", **basic("alice", "alice-secret"))).status == 401
+        elsewhere = path.replace("hidden", "other")
+        assert (await authz(daemon, elsewhere, "restricted", **basic("alice", "alice-secret"))).status == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("/account/sign-in", {"user": "alice", "password": "guess"}),
+        ("/account/password", {"old": "guess", "new": "another sentence", "again": "another sentence"}),
+    ],
+)
+async def test_the_forms_of_the_pages_count_wrong_passwords_too(tmp_path, path, form):
+    async with run_daemon(tmp_path / "data", Fine()) as daemon:
+        house = daemon.house
+
+        def prepare() -> tuple[str, str]:
+            house.catalog.accounts.create("alice", password=hash_password("alice-secret"))
+            session, cookie = house.catalog.sessions.create("alice", origin="192.0.2.1", agent="x")
+            return cookie, session.csrf
+
+        secret, token = await asyncio.to_thread(prepare)
+        headers = {
+            "X-Real-IP": "192.0.2.1",
+            "X-Forwarded-Proto": "https",
+            "Accept": "text/html",
+            "Sec-Fetch-Site": "same-origin",
+        }
+        if path != "/account/sign-in":
+            headers["Cookie"] = f"__Host-packhouse={secret}"
+            form = {**form, "token": token}
+
+        answers = [await daemon.ask("POST", path, form, key=None, headers=headers) for _ in range(11)]
+
+        assert 429 not in {answer.status for answer in answers[:10]}
+        assert answers[10].status == 429
+        assert 290 <= int(answers[10].headers["Retry-After"]) <= 300
+        assert (await ask(daemon, LIST, **basic("alice", "alice-secret"))).status == 429
