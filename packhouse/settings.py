@@ -183,6 +183,8 @@ def _check(settings: Settings) -> None:
             raise BadSettings(f"{item.name} is {value}; it must not be negative")
     if settings.inspect_workers < 1:
         raise BadSettings("inspect_workers is 0; at least one child is needed to open uploads")
+    if settings.password_min_length < 1:
+        raise BadSettings("password_min_length is 0; an empty password cannot be shown, so use at least 1")
     if settings.default_read not in ("everyone", "authenticated", "nobody"):
         raise BadSettings(
             f"default_read is {settings.default_read!r}; it must be everyone, authenticated or nobody"

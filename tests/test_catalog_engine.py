@@ -3,14 +3,19 @@
 import sqlite3
 import subprocess
 import sys
+from importlib import resources
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import text
 
+from packhouse import access
 from packhouse.catalog import Catalog
 from packhouse.catalog.engine import migrate, open_engine, reading, writing, writing_at_once
 from packhouse.catalog.schema import metadata
 from packhouse.errors import Busy, NotAPackhouse, Unavailable
+from packhouse.model import Policy
 
 
 def test_commits_survive_a_power_cut(tmp_path):
@@ -41,13 +46,100 @@ def test_the_migrations_make_exactly_the_schema(tmp_path):
             for kind, name, _ in rows
             if kind == "table"
         }
-        return [row for row in rows if "alembic" not in row[1]], {
-            k: v for k, v in columns.items() if "alembic" not in k
+        # (column, name) of each index, unique or not, whole or partial: the names alone say little.
+        indexes = {
+            name: (
+                sqlite3.connect(path).execute(f"PRAGMA index_info('{name}')").fetchall(),
+                sqlite3.connect(path)
+                .execute('SELECT "unique", partial FROM pragma_index_list(?) WHERE name = ?', (table, name))
+                .fetchall(),
+            )
+            for kind, name, table in rows
+            if kind == "index" and "alembic" not in name
         }
+        named = [row for row in rows if "alembic" not in row[1]]
+        return named, {k: v for k, v in columns.items() if "alembic" not in k}, indexes
 
     assert shape(tmp_path / "c.sqlite") == shape(tmp_path / "plain.sqlite")
     engine.dispose()
     plain.dispose()
+
+
+def catalog_of_version_1(path):
+    """A catalog as the first version wrote it, with something in every table that version 2 looks at."""
+    engine = open_engine(path)
+    config = Config()
+    config.set_main_option("script_location", str(resources.files("packhouse.catalog") / "migrations"))
+    with writing(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in (
+            """INSERT INTO channels (name, private, overwrite, serial, created_us)
+                VALUES ('main', 0, 0, 3, 1), ('secret', 1, 1, 0, 2)""",
+            "INSERT INTO accounts (name, kind, admin, password, pending, created_us) VALUES ('ci', 'service', 1, NULL, 0, 3)",
+            "INSERT INTO keys (account, name, sha256, fingerprint, created_us) VALUES ('ci', 'ci', 'ab', 'ab', 4)",
+            """INSERT INTO members ("group", account) VALUES ('team', 'ci'), ('everyone', 'ci')""",
+            """INSERT INTO events VALUES ('main', 3, 'upload', 'noarch/a.conda', 'cd', 'ci', 5, '')""",
+            """INSERT INTO grants (principal, action, channel, ecosystem, package) VALUES
+                ('service:ci', 'write', 'main', '', ''),
+                ('group:everyone', 'write', 'main', 'generic', ''),
+                ('service:ci', 'write', 'main', 'pypi', 'mine'),
+                ('service:ci', 'read', 'main', 'pypi', 'mine'),
+                ('service:ci', 'write', 'main', 'pypi', 'open'),
+                ('group:everyone', 'read', 'main', 'pypi', 'open'),
+                ('service:ci', 'write', 'main', 'generic', 'tool'),
+                ('service:ci', 'write', 'main', 'conda', 'numpy'),
+                ('group:everyone', 'read', 'main', 'pypi', ''),
+                ('service:ci', 'read', 'secret', 'pypi', 'open')""",
+        ):
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def test_a_catalog_of_version_1_is_carried_on(tmp_path):
+    catalog_of_version_1(tmp_path / "c.sqlite")
+
+    catalog = Catalog(tmp_path / "c.sqlite")
+
+    places = {
+        channel.name: (channel.private, channel.overwrite, channel.place)
+        for channel in catalog.channels.list()
+    }
+    assert places == {"main": (False, False, "public"), "secret": (True, True, "private")}
+    assert catalog.channels.get("main").serial == 3
+    assert [(key.account, key.name, key.channels, key.actions) for key in catalog.keys.list()] == [
+        ("ci", "ci", None, None)
+    ]
+    assert catalog.accounts.has_admin()
+    assert [(event.serial, event.by, event.origin) for event in catalog.artifacts.events("main")] == [
+        (3, "ci", "")
+    ]
+    assert catalog.groups.list() == ["team"]
+    assert catalog.groups.members("team") == ["ci"]
+    assert len(catalog.grants.of_channel("main")) == 9
+    assert catalog.sessions.list("ci") == []
+    assert catalog.audit.entries(limit=9) == []
+    catalog.close()
+
+
+def test_packages_with_grants_are_closed_from_version_2_on(tmp_path):
+    """They left the defaults while their grants were there; taking those away must not open them."""
+    catalog_of_version_1(tmp_path / "c.sqlite")
+
+    catalog = Catalog(tmp_path / "c.sqlite")
+
+    closed = {("pypi", "mine"), ("pypi", "open"), ("generic", "tool"), ("conda", "numpy")}
+    assert catalog.grants.closed("main") == closed
+    assert catalog.grants.restricted("main") == {("pypi", "mine")}
+    assert catalog.grants.restricted("secret") == {("pypi", "open")}
+    for channel in ("main", "secret"):
+        for package in catalog.grants.closed(channel):
+            policy = Policy(
+                channel=channel, grants=catalog.grants.of_channel(channel), closed=frozenset({package})
+            )
+            said = package in catalog.grants.restricted(channel)
+            assert said is access.restricted(policy, *package), "the migration says what the rule says"
+    catalog.close()
 
 
 def test_three_processes_may_start_at_once(tmp_path):

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, up
 from packhouse import access
 from packhouse.catalog import schema
 from packhouse.catalog.clock import Clock
-from packhouse.catalog.engine import reading, writing
+from packhouse.catalog.engine import reading, writing, writing_at_once
 from packhouse.catalog.grants import forget_principal
 from packhouse.errors import AccountExists, BadName, LastAdmin, NotFound, RegistrationClosed, Unprocessable
 from packhouse.model import Principal
@@ -92,6 +92,8 @@ class Accounts:
 
     def stored_password(self, name: str) -> str | None:
         """Return the PHC text of a user's password; None without an account or a password."""
+        if not _NAME.fullmatch(name):
+            return None  # text that no database takes, such as a lone surrogate, ends here too
         with reading(self._engine) as connection:
             return connection.execute(
                 select(_T.c.password).where(_T.c.name == name, _T.c.kind == "user")
@@ -180,12 +182,7 @@ class Accounts:
         admin: bool,
         pending: bool,
     ) -> Account:
-        taken = connection.execute(
-            select(_T.c.name, _T.c.kind).where(func.lower(_T.c.name) == name.lower())
-        ).one_or_none()
-        if taken is not None:
-            word = "user" if taken.kind == "user" else "service account"
-            raise AccountExists("account", name, f"the {word} {taken.name}")
+        refuse_taken(connection, name)
         connection.execute(
             insert(_T).values(
                 name=name,
@@ -199,26 +196,33 @@ class Accounts:
         return _account(_need(connection, name))
 
     def set_password(self, name: str, password: str) -> None:
-        """Replace a user's password and end every session of theirs.
+        """Replace a user's password, end every session of theirs, and the invitation to set another one.
 
         Raises:
-            NotFound: there is no such user.
+            NotFound: there is no such account.
+            Unprocessable: it is a service account.
         """
         with writing(self._engine) as connection:
             _need_user(connection, name)
             connection.execute(update(_T).where(_T.c.name == name).values(password=password))
-            connection.execute(delete(schema.sessions).where(schema.sessions.c.account == name))
+            for table in (schema.sessions, schema.invitations):
+                connection.execute(delete(table).where(table.c.account == name))
 
     def rehash(self, name: str, old: str, new: str) -> None:
-        """Store the same password hashed anew, unless it was changed meanwhile."""
-        with writing(self._engine) as connection:
+        """Store the same password hashed anew, unless it was changed meanwhile; never waits for another writer.
+
+        Raises:
+            Unavailable: another process is writing, or the disk is full; the old hash stays, and is as good.
+        """
+        with writing_at_once(self._engine) as connection:
             connection.execute(update(_T).where(_T.c.name == name, _T.c.password == old).values(password=new))
 
     def approve(self, name: str) -> Account:
         """Let a pending user in; approving twice is approving once.
 
         Raises:
-            NotFound: there is no such user.
+            NotFound: there is no such account.
+            Unprocessable: it is a service account.
         """
         with writing(self._engine) as connection:
             _need_user(connection, name)
@@ -260,6 +264,16 @@ class Accounts:
             forget_principal(connection, f"{row.kind}:{name}")
             connection.execute(delete(_T).where(_T.c.name == name))
         return _account(row)
+
+
+def refuse_taken(connection: Connection, name: str) -> None:
+    """Pass if no account has the name, in whatever letter case; raises `AccountExists`."""
+    same = select(_T.c.name, _T.c.kind).where(func.lower(_T.c.name) == name.lower())
+    # More than one: a catalog of old may hold two.
+    taken = connection.execute(same.order_by(_T.c.name.desc())).first()
+    if taken is not None:
+        word = "user" if taken.kind == "user" else "service account"
+        raise AccountExists("account", name, f"the {word} {taken.name}")
 
 
 def groups_of(connection: Connection, name: str) -> frozenset[str]:

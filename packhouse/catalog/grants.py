@@ -116,7 +116,7 @@ class Grants:
 
         Raises:
             NotFound: there is no such channel, user, service account or group.
-            Unprocessable: a right that cannot be given: reading one conda package.
+            Unprocessable: a right that cannot be given: reading one conda package, or a package without its ecosystem.
         """
         _check(grant)
         with writing(self._engine) as connection:
@@ -216,6 +216,8 @@ def _check(grant: Grant) -> None:
         raise Unprocessable(
             f"{grant.principal!r} cannot be given a right: name it user:NAME, service:NAME or group:NAME"
         )
+    if grant.package is not None and grant.ecosystem not in tuple(Ecosystem):
+        raise Unprocessable(f"the package {grant.package} needs its ecosystem: one of {', '.join(Ecosystem)}")
     if grant.package is not None and grant.ecosystem == Ecosystem.CONDA and grant.action is Action.READ:
         raise Unprocessable(
             f"reading cannot be granted on the one conda package {grant.package}: conda reads a channel's "

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, Select, insert, select, update
 
 from packhouse.catalog import schema
-from packhouse.catalog.accounts import check_name, groups_of
+from packhouse.catalog.accounts import check_name, groups_of, refuse_taken
 from packhouse.catalog.clock import Clock
 from packhouse.catalog.engine import only, reading, writing, writing_at_once
 from packhouse.catalog.grants import give
@@ -135,13 +135,14 @@ class Keys:
             name: 1 to 100 characters by which its owner knows it; unique among the account's active keys.
             expires_us: when it stops working (see `expiry`); None is never.
             channels: scope of the key; None is no limit.
-            actions: scope of the key; None is no limit.
+            actions: scope of the key, exactly these: `write` does not cover reading here; None is no limit.
 
         Returns:
             The key and its secret, which is not stored and cannot be shown again.
 
         Raises:
             BadName: the name is empty, too long, or not one line of text.
+            Malformed: a person's key without end.
             NotFound: there is no such account.
             Unprocessable: it has an active key of that name already, or waits for approval.
         """
@@ -151,6 +152,8 @@ class Keys:
                 raise NotFound("account", account, "`packhouse user list` shows them")
             if row.pending:
                 raise Unprocessable(f"{account} waits for an admin's approval and gets no key before it")
+            if expires_us is None:
+                expiry(None, row.kind, self._clock())
             return self._insert(
                 connection, account, name, expires_us=expires_us, channels=channels, actions=actions
             )
@@ -180,6 +183,7 @@ class Keys:
 
         Raises:
             BadName: the name breaks the rule for accounts.
+            AccountExists: an account has the name in other letter case.
             Unprocessable: the name has an active key already, or another kind of account.
         """
         check_name("account", name)
@@ -257,7 +261,8 @@ class Keys:
             hits = [r for r in rows if wanted in (str(r.id), r.fingerprint) or r.sha256 == digest]
             hits = hits or [r for r in rows if wanted == r.name]
             if not hits:
-                shown = "with that secret" if digest else wanted
+                # A mistyped secret is nearly one: it goes into no message and no log.
+                shown = "with that secret" if "pkh-" in wanted.lower() else wanted
                 raise NotFound("active key", shown, "`packhouse key list` shows them")
             if len({row.account for row in hits}) > 1:
                 raise Unprocessable(
@@ -311,6 +316,7 @@ def _account(connection: Connection, name: str) -> Row[Any] | None:
 def _service_account(connection: Connection, name: str, *, admin: bool, now: int) -> None:
     row = _account(connection, name)
     if row is None:
+        refuse_taken(connection, name)
         connection.execute(
             insert(schema.accounts).values(
                 name=name, kind="service", admin=admin, pending=False, created_us=now

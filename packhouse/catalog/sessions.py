@@ -55,9 +55,15 @@ class Sessions:
 
         Returns:
             The session and its secret, the cookie's value.
+
+        Raises:
+            NotFound: the account is gone since its password was looked at.
         """
         secret, now = secrets.token_urlsafe(32), self._clock()
+        accounts = schema.accounts
         with writing(self._engine) as connection:
+            if connection.execute(select(accounts.c.name).where(accounts.c.name == account)).first() is None:
+                raise NotFound("account", account, "`packhouse user list` shows them")
             connection.execute(
                 delete(_T).where(or_(_T.c.expires_us <= now, _T.c.used_us <= now - IDLE_S * 1_000_000))
             )

@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("since_us", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("channel", "ecosystem", "package", name=op.f("pk_closed")),
     )
+    _keep_rights()
     _sessions()
     op.create_table(
         "audit",
@@ -51,6 +52,29 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_audit_who", "audit", ["who", "id"])
+
+
+def _keep_rights() -> None:
+    """Close the packages that have grants already, and name the groups that have members.
+
+    Such a package was out of the defaults while its grants were there; now it is for good. As `access.restricted` says
+    of it: not what everyone may read by a grant of its own, or by one of more than reading on the whole channel.
+    """
+    op.execute("""
+        INSERT INTO closed (channel, ecosystem, package, restricted, since_us)
+        SELECT DISTINCT channel, ecosystem, package, ecosystem <> 'conda' AND NOT EXISTS (
+            SELECT 1 FROM grants AS wide
+            WHERE wide.principal = 'group:everyone' AND wide.channel = grants.channel AND (
+                (wide.ecosystem = grants.ecosystem AND wide.package = grants.package)
+                OR (wide.package = '' AND wide.ecosystem IN ('', grants.ecosystem) AND wide.action <> 'read')
+            )
+        ), 0
+        FROM grants WHERE package <> ''
+    """)
+    op.execute("""
+        INSERT INTO groups (name, created_us)
+        SELECT DISTINCT "group", 0 FROM members WHERE "group" NOT IN ('everyone', 'authenticated')
+    """)
 
 
 def _sessions() -> None:
