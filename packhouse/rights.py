@@ -2,6 +2,7 @@
 
 from packhouse import access
 from packhouse.catalog import Catalog
+from packhouse.catalog.browse import Sight
 from packhouse.errors import Forbidden, Unauthenticated
 from packhouse.model import Action, Channel, Ecosystem, Grant, Policy, Principal
 from packhouse.settings import Settings
@@ -87,6 +88,24 @@ class Rights:
         return frozenset(
             name for name in hidden if access.permits(policy, principal, Action.READ, ecosystem, name)
         )
+
+    def sight(self, principal: Principal, channel: str | None = None) -> Sight:
+        """Return what they may see, in all channels or in one: for lists, counts and searches."""
+        every = self._catalog.channels.list()
+        lists: set[str] = set()
+        extra: set[tuple[str, str, str]] = set()
+        for found in (item for item in every if channel in (None, item.name)):
+            if self.permits(principal, Action.READ, found):
+                lists.add(found.name)
+                single: set[tuple[str, str]] = {
+                    (str(ecosystem), name)
+                    for ecosystem in (Ecosystem.PYPI, Ecosystem.GENERIC)
+                    for name in self.restricted_for(principal, found, ecosystem)
+                }
+            else:
+                single = set(self.granted(principal, found))
+            extra |= {(found.name, *item) for item in single}
+        return Sight(channels=frozenset(lists), extra=frozenset(extra))
 
     def open_to_all(self, channel: Channel) -> bool:
         """Whether anyone may read the channel: then its files belong to `public/`."""

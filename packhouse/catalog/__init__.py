@@ -9,6 +9,7 @@ from packhouse.catalog.accounts import Accounts
 from packhouse.catalog.areas import Areas
 from packhouse.catalog.artifacts import Artifacts
 from packhouse.catalog.audit import Audit
+from packhouse.catalog.browse import Browse
 from packhouse.catalog.channels import Channels
 from packhouse.catalog.clock import Clock, system_clock
 from packhouse.catalog.engine import migrate, open_engine, quick_check
@@ -34,6 +35,7 @@ class Catalog:
         grants: rights, and which packages they closed.
         sessions: signed-in browsers, and invitations to set a password.
         audit: who did what.
+        browse: what there is to see, page by page.
     """
 
     def __init__(self, database: Path, *, clock: Clock = system_clock) -> None:
@@ -49,6 +51,7 @@ class Catalog:
         self.grants = Grants(self._engine, clock)
         self.sessions = Sessions(self._engine, clock)
         self.audit = Audit(self._engine, clock)
+        self.browse = Browse(self._engine)
 
     def records(self, channel: str, read_file: FileReader) -> ChannelRecords:
         """Return what formats may ask of one channel while they render.
