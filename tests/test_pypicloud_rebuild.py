@@ -201,19 +201,15 @@ class TestAdoption:
         assert run(house, intake).adopted == []
 
     def test_an_upload_that_came_meanwhile_is_not_taken_for_an_orphan(self, house, intake, monkeypatch):
-        pending = house.catalog.artifacts.pending
+        """It was placed when the files were listed, and has its row a moment later."""
+        discarded = house.catalog.areas.discarded
 
-        def then():
-            found = pending()
-            if (
-                house.catalog.artifacts.live("main", PATH) is None
-                and (house.data / "public/main" / PATH).exists()
-            ):
-                take_in(intake, NAME, WHEEL)
-            return found
+        def then(*args, **kwargs):
+            take_in(intake, NAME, WHEEL)
+            return discarded(*args, **kwargs)
 
         lay(house, PATH, WHEEL)
-        monkeypatch.setattr(house.catalog.artifacts, "pending", then)
+        monkeypatch.setattr(house.catalog.areas, "discarded", then)
 
         report = run(house, intake)
 
