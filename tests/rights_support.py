@@ -1,5 +1,6 @@
-"""A clock that stands still, and threads that start together."""
+"""A clock that stands still, threads that start together, and credentials as they are sent."""
 
+import base64
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
@@ -45,3 +46,8 @@ def at_once(*calls: Callable[[], object]) -> Sequence[object]:
     for thread in threads:
         thread.join()
     return outcomes
+
+
+def basic(user: str, password: str, encoding: str = "utf-8") -> str:
+    """The value of an Authorization header."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode(encoding)).decode()

@@ -11,12 +11,13 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
+from contextlib import suppress
 
 from packhouse.catalog import Catalog
 from packhouse.catalog.keys import is_key
 from packhouse.catalog.passwords import hash_password, is_outdated, verify_password
 from packhouse.catalog.sessions import Session
-from packhouse.errors import Unauthenticated
+from packhouse.errors import Unauthenticated, Unavailable
 from packhouse.model import ANONYMOUS, Principal
 from uploadd.failures import Failures, network
 from uploadd.identity import Credentials
@@ -59,7 +60,8 @@ class SignIn:
             # A cookie that ended is no claim to be somebody: a browser sends it without being asked to.
             if session is None:
                 return ANONYMOUS
-            found = self._catalog.accounts.principal(session.account, via="session", address=address)
+            accounts = self._catalog.accounts
+            return accounts.principal(session.account, via="session", address=address) or ANONYMOUS
         elif not shown.shown:
             return ANONYMOUS
         else:
@@ -102,7 +104,8 @@ class SignIn:
                     )
             self._remember(seal)
             if stored is not None and is_outdated(stored):
-                accounts.rehash(name, stored, hash_password(password))
+                with suppress(Unavailable):  # another sign-in does it, once the catalog can be written
+                    accounts.rehash(name, stored, hash_password(password))
         found = accounts.principal(name, via="password", address=address)
         if found is None:
             raise Unauthenticated(f"the account {name} waits for an admin's approval; ask one to approve it")
