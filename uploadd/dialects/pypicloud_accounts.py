@@ -201,9 +201,8 @@ async def set_admin(call: Call) -> web.Response:
 
 async def invite(call: Call) -> web.Response:
     """Make an invitation with which a user sets a password; for a new name the user is made, without one."""
-    if call.session is not None:
-        # A GET that changes something, as the original has it: no foreign page may send an admin's browser here.
-        door.same_site(call, token=False)
+    # A GET that changes something, as the original has it: no foreign page may send an admin's browser here.
+    door.same_site(call, token=False)
     token = await call.services.ask(_invite, call)
     return json_answer({"token": token, "token_url": f"{origin(call)}{_INVITATION}{token}"})
 
