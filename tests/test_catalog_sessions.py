@@ -1,6 +1,7 @@
 """Sessions end when unused, when old, and when told to; an invitation is used once."""
 
 import sqlite3
+from dataclasses import replace
 
 import pytest
 from rights_support import Now, at_once, dump
@@ -223,7 +224,16 @@ def test_the_list_is_newest_first(sessions, now):
     second, _ = sign_in(sessions, origin="2001:db8::1")
     sign_in(sessions, "bob")
 
-    assert sessions.list("ann") == [second, first]
+    assert sessions.list("ann") == [replace(second, csrf=""), replace(first, csrf="")]
+
+
+def test_a_token_comes_with_its_cookie_and_is_stored_nowhere(sessions, tmp_path):
+    made, secret = sign_in(sessions)
+    again = sessions.find(secret)
+
+    assert again.csrf == made.csrf
+    assert len(made.csrf) == 32
+    assert made.csrf not in dump(tmp_path / "catalog.sqlite")
 
 
 # --- invitations -------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import pytest
 
 from packhouse.errors import BadName, Malformed
-from uploadd.target import MAX_PARAMETERS, MAX_TARGET, flag, parse_target, redact
+from uploadd.target import MAX_PARAMETERS, MAX_TARGET, flag, parse_target, redact, without_keys
 
 KEY = "pkh-" + "a" * 42
 
@@ -95,3 +95,18 @@ def test_a_flag_that_is_none_is_refused():
 )
 def test_a_log_shows_neither_keys_nor_a_second_line(raw, shown):
     assert redact(raw) == shown
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        (f"there is no channel {KEY}; check the name", "there is no channel pkh-***; check the name"),
+        (f"there is no channel {KEY.lower()};", "there is no channel pkh-***;"),
+        ("".join(f"%{ord(c):02x}" for c in KEY) + "%ZZ is broken", "pkh-***%ZZ is broken"),
+        ("".join(f"%{ord(c):02X}" for c in KEY), "pkh-***"),
+        (f"{KEY} and {KEY}", "pkh-*** and pkh-***"),
+        ("a package called pkg-config", "a package called pkg-config"),
+    ],
+)
+def test_a_sentence_shows_no_key(sentence, shown):
+    assert without_keys(sentence) == shown

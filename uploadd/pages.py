@@ -9,6 +9,7 @@ from packhouse.errors import PackhouseError, RateLimited, Unauthenticated
 from packhouse.render import render
 from uploadd.call import Call
 from uploadd.problems import Statuses, status_of
+from uploadd.target import without_keys
 
 _HEADERS: Mapping[str, str] = {
     "Content-Type": "text/html; charset=utf-8",
@@ -70,7 +71,7 @@ def told(error: PackhouseError, overrides: Statuses | None = None) -> tuple[int,
 
 def sentence(error: PackhouseError) -> str:
     """Return what a page says of a refusal: its sentence, written like one."""
-    text = str(error)
+    text = without_keys(str(error))
     return f"{text[:1].upper()}{text[1:]}."
 
 

@@ -39,6 +39,7 @@ from packhouse.errors import (
     Unprocessable,
     Withdrawn,
 )
+from uploadd.target import without_keys
 
 Statuses = Mapping[type[PackhouseError], int]
 
@@ -106,6 +107,7 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> web.Response:
     """Return the answer to a refused request (RFC 9457, and the keys that other clients read)."""
+    sentence = without_keys(sentence)
     body = {
         "type": "about:blank",
         "title": _title(status),

@@ -10,7 +10,7 @@ from packhouse.errors import NotFound
 from packhouse.model import Action
 from uploadd.call import Call
 from uploadd.problems import Statuses
-from uploadd.target import Target
+from uploadd.target import Target, redact
 
 
 class Need(Enum):
@@ -96,7 +96,7 @@ class Router:
         ]
         wanted = "GET" if method == "HEAD" else method
         hits = [(route, found) for route, found in fitting if route.method == wanted]
-        shown = "/" + "/".join(target.segments)
+        shown = redact("/" + "/".join(target.segments))
         if not hits:
             methods = sorted({route.method for route, _ in fitting})
             hint = f"this address takes {', '.join(methods)}" if methods else "check the address"

@@ -71,6 +71,18 @@ def redact(raw: str) -> str:
     return "/".join(shown).translate(_ESCAPES).encode("ascii", "backslashreplace").decode()
 
 
+def without_keys(text: str) -> str:
+    """Return a sentence for an answer with every API key in it starred, however it is spelled or encoded.
+
+    A sentence quotes what the caller sent, and a key lands in a name's place by mistake; answers are kept in the logs
+    of clients and build servers.
+    """
+    return _KEY.sub("pkh-***", text)
+
+
+_KEY = re.compile(
+    r"(?:p|%[57]0)(?:k|%[46]b)(?:h|%[46]8)(?:-|%2d)(?:[0-9a-z]|%[0-9a-f]{2})*", re.ASCII | re.IGNORECASE
+)
 _KEY_FOLLOWS = frozenset({"t", "fetch", "prune"})
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), 0x22, 0x5C, 0x7F)}
 

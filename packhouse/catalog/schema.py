@@ -252,7 +252,6 @@ sessions = Table(
     metadata,
     Column("sha256", String(64), primary_key=True),
     Column("account", String, ForeignKey("accounts.name"), nullable=False),
-    Column("csrf", String, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("used_us", BigInteger, nullable=False),
     Column("expires_us", BigInteger, nullable=False),

@@ -26,7 +26,8 @@ class Session:
 
     Attributes:
         id: 12 hex digits by which people tell sessions apart; no part of the secret.
-        csrf: what a page of ours sends back with each change (safety against forged requests).
+        csrf: what a page of ours sends back with each change (safety against forged requests). It follows from the
+            cookie and is not stored; empty where the session was found without it.
     """
 
     id: str
@@ -71,7 +72,6 @@ class Sessions:
                 insert(_T).values(
                     sha256=_hash(secret),
                     account=account,
-                    csrf=secrets.token_urlsafe(24),
                     created_us=now,
                     used_us=now,
                     expires_us=now + ABSOLUTE_S * 1_000_000,
@@ -80,7 +80,7 @@ class Sessions:
                 )
             )
             row = connection.execute(select(_T).where(_T.c.sha256 == _hash(secret))).one()
-        return _session(row), secret
+        return _session(row, _csrf(secret)), secret
 
     def find(self, secret: str) -> Session | None:
         """Return the session of a cookie; None if it is unknown, ended, unused for 8 hours or 7 days old."""
@@ -92,7 +92,7 @@ class Sessions:
         if now - row.used_us > _USED_EVERY_US:
             with suppress(Unavailable), writing_at_once(self._engine) as connection:
                 connection.execute(update(_T).where(_T.c.sha256 == row.sha256).values(used_us=now))
-        return _session(row)
+        return _session(row, _csrf(secret))
 
     def list(self, account: str) -> list[Session]:
         """Return the sessions of an account that last, newest first."""
@@ -156,11 +156,16 @@ def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _session(row: Row[Any]) -> Session:
+def _csrf(secret: str) -> str:
+    """Return the token of the forms of a session: who has not its cookie cannot compute it."""
+    return _hash(f"form:{secret}")[:32]
+
+
+def _session(row: Row[Any], csrf: str = "") -> Session:
     return Session(
         id=row.sha256[:12],
         account=row.account,
-        csrf=row.csrf,
+        csrf=csrf,
         created_us=row.created_us,
         used_us=row.used_us,
         expires_us=row.expires_us,

@@ -82,7 +82,6 @@ def _sessions() -> None:
         "sessions",
         sa.Column("sha256", sa.String(64), nullable=False),
         sa.Column("account", sa.String(), nullable=False),
-        sa.Column("csrf", sa.String(), nullable=False),
         sa.Column("created_us", sa.BigInteger(), nullable=False),
         sa.Column("used_us", sa.BigInteger(), nullable=False),
         sa.Column("expires_us", sa.BigInteger(), nullable=False),
