@@ -15,6 +15,12 @@ from packhouse.house import House, initialise, open_house
 from packhouse.intake import moving
 from packhouse.model import Action, Grant
 from packhouse.names import ChannelName
+from packhouse.settings import Settings
+
+UNLIMITED = {
+    f"PACKHOUSE_{name.upper()}": "0" for name in Settings.__dataclass_fields__ if "per_minute" in name
+}
+"""The environment of a server that answers as many requests as a test sends."""
 
 
 @dataclass

@@ -44,13 +44,17 @@ class Wire:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def ask(self, target: str, method: str = "GET", headers: tuple[tuple[str, str], ...] = ()) -> Raw:
-        """Send one request without a body; the target goes out as it is written."""
-        lines = [f"{method} {target} HTTP/1.1", f"Host: 127.0.0.1:{self._port}"]
+    def ask(
+        self, target: str, method: str = "GET", headers: tuple[tuple[str, str], ...] = (), body: bytes = b""
+    ) -> Raw:
+        """Send one request; the target goes out as it is written."""
+        lines = [f"{method} {target} HTTP/1.1"]
+        if not any(name.lower() == "host" for name, _ in headers):
+            lines.append(f"Host: 127.0.0.1:{self._port}")
         lines += [f"{name}: {value}" for name, value in headers]
         if method not in ("GET", "HEAD"):
-            lines.append("Content-Length: 0")
-        request = ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
+            lines.append(f"Content-Length: {len(body)}")
+        request = ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape") + body
         kept = self._socket is not None
         try:
             return self._exchange(request, method)

@@ -17,11 +17,10 @@ from urllib.parse import quote, unquote
 import pytest
 from backports import zstd
 from conda_support import make_conda
-from private_support import World, world
+from private_support import UNLIMITED, World, world
 from rawhttp_support import Raw, Wire
 
 from packhouse.model import Action
-from packhouse.settings import Settings
 from uploadd.app import ROUTES
 from uploadd.routing import ADMIN, Route
 
@@ -94,10 +93,7 @@ def files_of(data: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """One object of every kind, one who reads all of it, and three who do not."""
-    unlimited = {
-        f"PACKHOUSE_{name.upper()}": "0" for name in Settings.__dataclass_fields__ if "per_minute" in name
-    }
-    with world(tmp_path_factory.mktemp("crawl"), **unlimited) as made:
+    with world(tmp_path_factory.mktemp("crawl"), **UNLIMITED) as made:
         made.channel(VAULT, private=True, overwrite=True)
         made.channel("elsewhere", private=True)
         plant(made)

@@ -8,6 +8,7 @@ from aiohttp import web
 from packhouse.errors import TlsNeeded
 from uploadd.call import Call, forged
 from uploadd.identity import COOKIE
+from uploadd.target import without_keys
 
 HOME, ENTRANCE = "/account/", "/account/sign-in"
 
@@ -78,7 +79,7 @@ def sign_in(call: Call, account: str) -> str:
     sessions = call.services.house.catalog.sessions
     if call.shown.session:
         sessions.end(call.shown.session)
-    agent = call.request.headers.get("User-Agent", "")
+    agent = without_keys(call.request.headers.get("User-Agent", ""))
     return sessions.create(account, origin=call.address, agent=agent)[1]
 
 
