@@ -237,6 +237,7 @@ class TestSecrets:
             ("PKH-abc/pkh-1", "***/***"),
             ("pkh-", "pkh-"),
         ],
+        ids=["plain", "a key", "cut keys", "the prefix alone"],
     )
     def test_redacting(self, text, shown):
         assert redact(text) == shown

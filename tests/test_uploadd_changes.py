@@ -101,7 +101,7 @@ class TestDelete:
     )
     async def test_a_right_on_one_package_does_not_tell_of_the_others(self, daemon, path):
         """What is there and may not be read looks like what is not; one who may read it is told 403."""
-        accounts = daemon.house.catalog.accounts
+        grants = daemon.house.catalog.grants
         for ecosystem in Ecosystem:
             for who in ("reader", "insider"):
                 grants.give(

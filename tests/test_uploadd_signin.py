@@ -101,7 +101,11 @@ def test_a_key_stops_at_the_next_request(catalog, signin, now):
             ask(signin, headers)
 
 
-@pytest.mark.parametrize("shown", ["", "password", "pkh-" + "k" * 42, "pkh-", new_secret()])
+@pytest.mark.parametrize(
+    "shown",
+    ["", "password", "pkh-" + "k" * 42, "pkh-", new_secret()],
+    ids=["nothing", "a password", "a mistyped key", "the prefix alone", "a key of nobody"],
+)
 @pytest.mark.parametrize("spelling", ["bearer", "basic", "basic as user", "path"])
 def test_what_nobody_issued_is_never_nobody(signin, verified, shown, spelling):
     """Shown in vain is a 401: an anonymous answer would look like an empty server."""
