@@ -141,6 +141,29 @@ class Exists(PackhouseError):
         super().__init__(f"File already exists: {path} in {channel} has other bytes; {hint}")
 
 
+class ProductExists(PackhouseError):
+    """A product of that name is there, or was: whoever makes one must not get what others put there."""
+
+    code = "product-exists"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"the product name {name} is taken, or was once; choose another name")
+
+
+class VersionExists(PackhouseError):
+    """A version of a product is there already, whatever its bytes."""
+
+    code = "version-exists"
+
+    def __init__(self, product: str, version: str) -> None:
+        self.product, self.version = product, version
+        super().__init__(
+            f"version {version} of {product} is there already, and a version never changes: "
+            "raise the version and upload again"
+        )
+
+
 class ChannelExists(PackhouseError):
     """A channel of that name is there already."""
 

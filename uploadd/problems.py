@@ -28,6 +28,7 @@ from packhouse.errors import (
     NotFound,
     OverwriteForbidden,
     PackhouseError,
+    ProductExists,
     RateLimited,
     RegistrationClosed,
     StorageFull,
@@ -37,6 +38,7 @@ from packhouse.errors import (
     Unauthenticated,
     Unavailable,
     Unprocessable,
+    VersionExists,
     Withdrawn,
 )
 from uploadd.target import without_keys
@@ -53,6 +55,8 @@ STATUS: Statuses = {
     RegistrationClosed: 403,
     NotFound: 404,
     Exists: 409,
+    ProductExists: 409,
+    VersionExists: 409,
     ChannelExists: 409,
     AccountExists: 409,
     Withdrawn: 410,

@@ -1,8 +1,8 @@
 """An upload from claim to receipt: admit, stage in threads while reading, commit in a thread."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 
 from packhouse.intake.receive import Receipt, Shelf
 from packhouse.intake.stage import Stage
@@ -34,8 +34,14 @@ class Upload:
         if len(self._buffer) >= PIECE:
             await self._flush()
 
-    async def commit(self, claim: Claim) -> Receipt:
-        """Judge and commit what came; `claim` is all that was said, before and after the file.
+    async def commit(
+        self, claim: Claim, *, within: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> Receipt:
+        """Judge and commit what came.
+
+        Args:
+            claim: all that was said, before and after the file.
+            within: what holds while that is done, such as a lock; entered and left in the thread that does it.
 
         Raises:
             Unauthenticated: the key was revoked, or expired, while the body came.
@@ -44,14 +50,14 @@ class Upload:
         await self._flush()
         await self.settle()
         services = self._call.services
-        return await run(
-            services.judge,
-            services.intake.receive,
-            claim,
-            self._stage,
-            self._call.principal,
-            shelf=self._shelf(claim),
-        )
+
+        def judge() -> Receipt:
+            with within():
+                return services.intake.receive(
+                    claim, self._stage, self._call.principal, shelf=self._shelf(claim)
+                )
+
+        return await run(services.judge, judge)
 
     async def settle(self) -> None:
         """Wait for the write that is under way."""
@@ -85,8 +91,21 @@ async def begin(call: Call, claim: Claim) -> AsyncIterator[Upload]:
     Raises:
         PackhouseError: the refusal, before a byte was read.
     """
+    await call.services.ask(admit, call, claim)
+    async with hold(call) as upload:
+        yield upload
+
+
+@asynccontextmanager
+async def hold(call: Call) -> AsyncIterator[Upload]:
+    """Hold a stage for bytes of which nothing is known yet; whether they may be stored is asked at the commit.
+
+    For a form whose file may come before the fields that say what it is; `begin` is for everything else.
+
+    Raises:
+        Busy: too many uploads are under way.
+    """
     services = call.services
-    await services.ask(admit, call, claim)
     async with services.uploads.enter():
         stage = services.intake.stage()
         await run(services.write, stage.__enter__)

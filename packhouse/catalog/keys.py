@@ -25,6 +25,7 @@ from packhouse.model import Action, Grant, Principal
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _KEY = re.compile(r"pkh-([0-9A-Za-z]{36})([0-9A-Za-z]{6})")
+_FINGERPRINT = re.compile(r"[0-9a-f]{12}")
 _USED_EVERY_US = 60_000_000
 _DAY_US = 86_400_000_000
 
@@ -240,6 +241,21 @@ class Keys:
             query = query.where(_T.c.account == account)
         with reading(self._engine) as connection:
             return [_key(row) for row in connection.execute(query)]
+
+    def find(self, wanted: str) -> Key | None:
+        """Return the key of that secret or fingerprint, or None; revoked and expired ones are found, too.
+
+        Should two share a fingerprint, it is the newest.
+        """
+        if is_key(wanted):
+            same = _T.c.sha256 == hash_key(wanted)
+        elif _FINGERPRINT.fullmatch(wanted):
+            same = _T.c.fingerprint == wanted
+        else:
+            return None
+        with reading(self._engine) as connection:
+            row = connection.execute(_query().where(same).order_by(_T.c.id.desc()).limit(1)).first()
+        return None if row is None else _key(row)
 
     def revoke(self, wanted: str, *, account: str | None = None) -> Key:
         """Revoke a key by its number, fingerprint, name or secret; the next request with it is refused.

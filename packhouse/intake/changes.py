@@ -31,10 +31,17 @@ def delete(
     Raises:
         NotFound: it is not live any more.
     """
+    return delete_all(house, [artifact], principal, now=now, note=note)
+
+
+def delete_all(
+    house: House, artifacts: Sequence[Artifact], principal: Principal, *, now: bool = False, note: str = ""
+) -> Change:
+    """Delete n >= 1 live artifacts of one format and channel, all of them or none; otherwise as `delete`."""
     change = house.catalog.artifacts.delete(
-        artifact.channel,
-        [artifact.path],
-        FORMATS[artifact.ecosystem],
+        artifacts[0].channel,
+        [artifact.path for artifact in artifacts],
+        FORMATS[artifacts[0].ecosystem],
         by=principal.name,
         origin=principal.address,
         grace_s=0 if now else house.settings.delete_grace_s,

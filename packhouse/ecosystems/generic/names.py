@@ -44,16 +44,20 @@ def parse_product(claim: Claim) -> Product:
         parts = claim.directory.split("/")
     if len(parts) != 3 or parts[0] != "products":
         raise BadName("product directory", claim.directory or "", "it must be products/<product>/<version>")
-    product = Product(
-        name=parse_segment("product name", parts[1]),
-        version=parse_segment("product version", parts[2]),
+    return Product(
+        name=parse_part("product name", parts[1]),
+        version=parse_part("product version", parts[2]),
         filename=parse_filename(claim.filename),
     )
-    for kind, name in (("product name", product.name), ("product version", product.version)):
-        # products/index.json and products/<product>/index.json are ours, precompressed forms included.
-        if name.lower().startswith(_INDEX):
-            raise BadName(kind, name, "the name is taken by an index; choose another")
-    return product
+
+
+def parse_part(kind: str, text: str) -> Segment:
+    """Return a product's name or version, or raise `BadName`: it is unsafe, or an index lies there."""
+    name = parse_segment(kind, text)
+    # products/index.json and products/<product>/index.json are ours, precompressed forms included.
+    if name.lower().startswith(_INDEX):
+        raise BadName(kind, name, "the name is taken by an index; choose another")
+    return name
 
 
 def kind(filename: str) -> str:
