@@ -1,6 +1,8 @@
 """Questions about artifacts and the history; nothing here writes."""
 
-from sqlalchemy import Engine, case, func, select
+from typing import Any
+
+from sqlalchemy import Engine, Row, case, func, select
 
 from packhouse.catalog import schema
 from packhouse.catalog.clock import Clock
@@ -46,6 +48,18 @@ class Lookups:
             query = query.where(_T.c.version == version)
         with reading(self._engine) as connection:
             return [to_artifact(row) for row in connection.execute(query.order_by(_T.c.path))]
+
+    def states(
+        self, channel: str, ecosystem: Ecosystem, package: str, version: str | None = None
+    ) -> frozenset[State]:
+        """Return the states that files of a package, or of one version of it, are in: deleted and coming ones too."""
+        query = select(_T.c.state).where(
+            _T.c.channel == channel, _T.c.ecosystem == ecosystem, _T.c.package == package
+        )
+        if version is not None:
+            query = query.where(_T.c.version == version)
+        with reading(self._engine) as connection:
+            return frozenset(State(state) for state in connection.execute(query.distinct()).scalars())
 
     def versions(self, channel: str, ecosystem: Ecosystem) -> dict[str, set[str]]:
         """Return the versions of every package of a channel that has a live file: those not yanked, if there are any.
@@ -132,17 +146,19 @@ class Lookups:
                 .order_by(table.c.serial)
                 .limit(limit)
             ).all()
-        return [
-            Event(
-                channel=ChannelName(row.channel),
-                serial=row.serial,
-                kind=EventKind(row.kind),
-                path=row.path,
-                sha256=row.sha256,
-                by=row.by,
-                at_us=row.at_us,
-                note=row.note,
-                origin=row.origin,
-            )
-            for row in rows
-        ]
+        return [to_event(row) for row in rows]
+
+
+def to_event(row: Row[Any]) -> Event:
+    """Return the model's value of an `events` row."""
+    return Event(
+        channel=ChannelName(row.channel),
+        serial=row.serial,
+        kind=EventKind(row.kind),
+        path=row.path,
+        sha256=row.sha256,
+        by=row.by,
+        at_us=row.at_us,
+        note=row.note,
+        origin=row.origin,
+    )
