@@ -197,8 +197,16 @@ def no_set_at_server_level(conf: list[Directive]) -> Iterator[str]:
 
 
 def guarded_roots(conf: list[Directive]) -> Iterator[str]:
-    """Whatever serves from another tree than public/ asks the daemon first, naming that tree."""
+    """Whatever serves from another tree than public/ asks the daemon first, naming that tree.
+
+    Or the daemon has said so itself: then nobody else may come that way.
+    """
     for directive in walk(conf):
+        if directive.name == "root" and directive.args == ["."]:
+            around = directive.above[-1]
+            if around.args != ["^~", "/_file/"] or "internal" not in {inner.name for inner in around.block}:
+                yield str(directive)
+            continue
         if directive.name == "root" and directive.args != ["public"]:
             around = directive.above[-1]
             inner = {str(sibling) for sibling in around.block}
@@ -331,6 +339,8 @@ OFFENCES = [
     (guarded_roots, "set $ph_root private;", "set $ph_root public;"),
     (guarded_roots, "root public;", "root private;"),
     (guarded_roots, "internal;", ""),
+    (guarded_roots, "internal;\n            root .;", "root .;"),
+    (guarded_roots, "root public;", "root .;"),
     (never_403, "        error_page 403 404 =404 @nothing; ", "        #"),
     (never_403, "            error_page 403 = $ph_verdict;\n", ""),
     (never_403, "            auth_request_set $ph_asked $upstream_status;\n", ""),

@@ -48,6 +48,18 @@ class Fields:
             raise Malformed(f"the field {name} must be true or false")
         return value
 
+    def flags(self, name: str, known: Collection[str]) -> dict[str, bool]:
+        """Return an object of true and false under known names, each of which may be left out; else `Malformed`."""
+        value = self._values.get(name)
+        if not isinstance(value, dict) or not all(isinstance(said, bool) for said in value.values()):
+            raise Malformed(f"the field {name} must be an object such as {{{_example(known)}}}")
+        strange = sorted(set(value) - set(known))
+        if strange:
+            raise Malformed(
+                f"{strange[0][:80]!r} is not known in {name}; these are: {', '.join(sorted(known))}"
+            )
+        return value
+
     def optional_number(self, name: str, *, default: int) -> int | None:
         """Return a whole number; None for null, `default` where nothing was sent. Raises `Malformed` otherwise."""
         value = self._values.get(name, default)
@@ -67,6 +79,10 @@ class Fields:
         if not all(isinstance(item, str) for item in value):
             raise Malformed(f"the field {name} must hold strings only")
         return list(dict.fromkeys(value))
+
+
+def _example(names: Collection[str]) -> str:
+    return ", ".join(f'"{name}": true' for name in names)
 
 
 async def json_fields(call: Call, known: Collection[str]) -> Fields:
