@@ -112,7 +112,7 @@ def keyring(folder, password, user="alice"):
 @pytest.mark.parametrize("client", [PIP, UV])
 @pytest.mark.parametrize(
     ("index", "project"),
-    [("/vault/simple/", "hushpkg"), ("/main/simple/", "secretpkg"), ("/simple/", "secretpkg")],
+    [("/vault/simple/", "hushpkg"), ("/simple/", "secretpkg")],
 )
 def test_netrc_and_url_credentials_read_what_is_private_and_what_is_restricted(
     site, tmp_path, client, kind, index, project
@@ -184,6 +184,19 @@ def test_a_restricted_project_gives_pips_keyring_no_cue(site, tmp_path):
     assert not done.ok
     assert "No matching distribution" in done.out
     assert not (tmp_path / "keyring.log").exists()
+
+
+def test_uv_asks_its_keyring_after_the_404_of_a_restricted_project_too(site, tmp_path):
+    """As it does for netrc; it needs the user name in the address."""
+    env = keyring(tmp_path, site.alice)
+    url = f"{site.server.url}/main/simple/"
+    named = url.replace("http://", "http://alice@")
+
+    done = install(site, UV, named, tmp_path / "t", "secretpkg", "--keyring-provider", "subprocess", **env)
+    without = install(site, UV, url, tmp_path / "u", "secretpkg", "--keyring-provider", "subprocess", **env)
+
+    assert done.ok, done.out
+    assert not without.ok
 
 
 def test_a_reader_of_one_project_in_a_private_channel_installs_that_one(site, tmp_path):
