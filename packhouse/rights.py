@@ -91,21 +91,22 @@ class Rights:
 
     def sight(self, principal: Principal, channel: str | None = None) -> Sight:
         """Return what they may see, in all channels or in one: for lists, counts and searches."""
-        every = self._catalog.channels.list()
         lists: set[str] = set()
+        parts: set[tuple[str, str]] = set()
         extra: set[tuple[str, str, str]] = set()
-        for found in (item for item in every if channel in (None, item.name)):
-            if self.permits(principal, Action.READ, found):
+        every = (item for item in self._catalog.channels.list() if channel in (None, item.name))
+        for found in every:
+            whole = self.permits(principal, Action.READ, found)
+            read = {item for item in Ecosystem if whole or self.permits(principal, Action.READ, found, item)}
+            if whole:
                 lists.add(found.name)
-                single: set[tuple[str, str]] = {
-                    (str(ecosystem), name)
-                    for ecosystem in (Ecosystem.PYPI, Ecosystem.GENERIC)
-                    for name in self.restricted_for(principal, found, ecosystem)
-                }
             else:
-                single = set(self.granted(principal, found))
-            extra |= {(found.name, *item) for item in single}
-        return Sight(channels=frozenset(lists), extra=frozenset(extra))
+                parts |= {(found.name, str(ecosystem)) for ecosystem in read}
+                extra |= {(found.name, *item) for item in self.granted(principal, found)}
+            for ecosystem in read:
+                hidden = self.restricted_for(principal, found, ecosystem)
+                extra |= {(found.name, str(ecosystem), name) for name in hidden}
+        return Sight(channels=frozenset(lists), ecosystems=frozenset(parts), extra=frozenset(extra))
 
     def open_to_all(self, channel: Channel) -> bool:
         """Whether anyone may read the channel: then its files belong to `public/`."""

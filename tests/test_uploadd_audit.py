@@ -226,7 +226,7 @@ class TestSecrets:
 
         answer = await send(daemon, "GET", AUDIT)
 
-        assert answer.json["entries"][0]["object"] == "***"
+        assert answer.json[0]["object"] == "***"
         assert secret.encode() not in answer.body
 
     @pytest.mark.parametrize(
@@ -258,8 +258,8 @@ class TestAsking:
             answer = await send(daemon, "GET", path)
             assert answer.status == 200
             assert answer.headers["Cache-Control"] == "no-store"
-            sizes.append(len(answer.json["entries"]))
-            found += [entry["object"] for entry in answer.json["entries"]]
+            sizes.append(len(answer.json))
+            found += [entry["object"] for entry in answer.json]
             path = answer.headers.get("Link", "").removeprefix("<").partition(">")[0]
 
         assert found == [f"ci/k{number}" for number in reversed(range(12))]
@@ -275,7 +275,7 @@ class TestAsking:
         second = await send(daemon, "GET", link)
 
         assert "who=ci" in link
-        assert [entry["object"] for entry in second.json["entries"]] == ["ci/k1", "ci/k0"]
+        assert [entry["object"] for entry in second.json] == ["ci/k1", "ci/k0"]
         assert "Link" not in second.headers
 
     async def test_one_asks_for_some(self, daemon):
@@ -285,7 +285,7 @@ class TestAsking:
 
         async def objects(query):
             answer = await send(daemon, "GET", f"{AUDIT}?{query}")
-            return [entry["object"] for entry in answer.json["entries"]]
+            return [entry["object"] for entry in answer.json]
 
         assert await objects("who=ci") == ["main/products/tool/1.0/t.bin", "ci/k"]
         assert await objects("action=grant%20give") == ["read on main/pypi/flask for service:reader"]
@@ -295,7 +295,7 @@ class TestAsking:
     async def test_a_line_is_all_there_is(self, daemon):
         await daemon.ask("PUT", "/main/products/tool/1.0/t.bin", b"x", headers=HERE)
 
-        entry = (await send(daemon, "GET", AUDIT)).json["entries"][0]
+        entry = (await send(daemon, "GET", AUDIT)).json[0]
 
         at = entry.pop("at")
         assert at.endswith("Z")
@@ -590,7 +590,7 @@ def test_behind_nginx_the_address_is_the_callers_and_no_header_forges_it(tmp_pat
 
         status, _, answer = server.ask(AUDIT, key=True)
         assert status == 200
-        found = {(entry["action"], entry["from"]) for entry in orjson.loads(answer)["entries"]}
+        found = {(entry["action"], entry["from"]) for entry in orjson.loads(answer)}
 
     assert {("channel create", "127.0.0.1"), ("upload", "127.0.0.1"), ("sign in", "127.0.0.1")} <= found
     assert not any("203.0.113.9" in address for _, address in found)

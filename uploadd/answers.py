@@ -10,7 +10,7 @@ from packhouse.catalog.artifacts import Change
 from packhouse.ecosystems.registry import FORMATS
 from packhouse.house import House
 from packhouse.intake.receive import Receipt
-from packhouse.model import Area, Artifact, Json
+from packhouse.model import Area, Artifact, Json, from_us
 from uploadd.call import Call
 
 _LATE = "stored; the index does not list it yet, which it will without further action"
@@ -23,6 +23,11 @@ def json_answer(body: Mapping[str, Json] | Sequence[Json], status: int = 200) ->
         status=status,
         headers={"Content-Type": "application/json", "Cache-Control": "no-cache"},
     )
+
+
+def when(us: int) -> str:
+    """Return microseconds since 1970 UTC as an answer tells them: ISO 8601 with a `Z`."""
+    return from_us(us).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def record(artifact: Artifact) -> dict[str, Json]:
@@ -38,7 +43,7 @@ def record(artifact: Artifact) -> dict[str, Json]:
         "size": artifact.size,
         "sha256": artifact.sha256,
         "serial": artifact.serial,
-        "uploaded": artifact.uploaded.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "uploaded": when(artifact.uploaded_us),
         "uploaded_by": artifact.uploaded_by,
         "yanked": artifact.yanked,
         "warnings": list(artifact.warnings),

@@ -19,13 +19,14 @@ from packhouse.intake.receive import Intake, reap
 from packhouse.intake.stage import sweep
 from packhouse.model import ANONYMOUS, Action
 from packhouse.rights import Rights
-from uploadd import accesslog, auditing, door, identity, limiting, pages, problems
+from uploadd import accesslog, auditing, door, identity, limiting, openapi, pages, problems
 from uploadd.call import Call
 from uploadd.dialects import (
     account,
     artifactory,
     audit,
     authz,
+    browsing,
     channels,
     entrance,
     health,
@@ -64,6 +65,7 @@ ROUTES: tuple[Route, ...] = (
     *keys.ROUTES,
     *channels.ROUTES,
     *audit.ROUTES,
+    *browsing.ROUTES,
     *health.ROUTES,
     *authz.ROUTES,
     *listings.ROUTES,
@@ -113,11 +115,13 @@ def create_app(house: House, intake: Intake, routes: Iterable[Route] = ROUTES) -
     # A broken Content-Disposition is an error here, not a line on standard error with the client's text in it.
     warnings.simplefilter("error", BadContentDispositionHeader)
     warnings.simplefilter("error", BadContentDispositionParam)
-    entry = _Entry(services, Router(routes), auditor)
+    every = tuple(routes)
+    entry = _Entry(services, Router(every), auditor)
     # One middleware and no aiohttp route: aiohttp decodes %2F before it matches. Bodies are limited by the
     # stage and by `limits`, never by aiohttp's own size.
     app = web.Application(middlewares=[entry.handle], client_max_size=0)
     app[IN_FLIGHT] = entry.in_flight
+    app[openapi.DESCRIPTION] = openapi.describe(every)
     app.cleanup_ctx.append(lambda _: _background(services))
     return app
 

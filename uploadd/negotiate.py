@@ -1,4 +1,4 @@
-"""The native API's manners: fields, YAML or a readable page by Accept, undecodable text.
+"""The native API's manners: fields, JSON, YAML or a readable page by Accept, and text that was not UTF-8.
 
 After the conventions of the Software Heritage API: a bare array or object as body, `Link: <...>; rel="next"` where
 there is more, `?fields=` on every answer but errors, `decoding_failures` beside the keys whose text was not UTF-8.
@@ -15,7 +15,6 @@ from packhouse.model import Json
 from packhouse.render import render
 from uploadd.call import Call
 
-_LONE = re.compile("[\ud800-\udfff]")
 _FORMS = {
     "application/json": "json",
     "application/yaml": "yaml",
@@ -24,6 +23,16 @@ _FORMS = {
     "text/html": "html",
 }
 _TYPES = {"json": "application/json", "yaml": "application/yaml", "html": "text/html; charset=utf-8"}
+FAILURES = "decoding_failures"
+"""The key under which an object lists its keys whose text was not UTF-8; absent where all was."""
+
+_PAGE = {
+    # Nothing on the page runs but our own style sheet and script.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'; form-action 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
 _Q = re.compile(r"[01](?:\.[0-9]{0,3})?")
 
 
@@ -46,7 +55,7 @@ def answer(
         status: of the answer.
         headers: more of them.
     """
-    shown = escape_undecodable(select_fields(body, call.query.get("fields", "")))
+    shown = select_fields(body, call.query.get("fields", ""))
     form = wanted_form(call.request.headers.get("Accept", ""))
     text: bytes
     if form == "yaml":
@@ -70,6 +79,7 @@ def answer(
             "Content-Type": _TYPES[form],
             "Cache-Control": "private, no-cache",
             "Vary": "Accept, Authorization, Cookie",
+            **(_PAGE if form == "html" else {}),
             **({"Link": f'<{next_}>; rel="next"'} if next_ else {}),
             **(headers or {}),
         },
@@ -97,47 +107,20 @@ def _quality(parameters: Sequence[str]) -> float:
 
 
 def select_fields(body: Json, fields: str) -> Json:
-    """Return only the named keys of an object, or of each object of an array; unknown names are left out."""
+    """Return only the named keys of an object, or of each object of an array; unknown names are left out.
+
+    What could not be decoded of the rest stays told.
+    """
     wanted = [name.strip() for name in fields.split(",") if name.strip()]
     if not wanted:
         return body
     if isinstance(body, Mapping):
-        return {name: body[name] for name in wanted if name in body}
-    if isinstance(body, Sequence) and not isinstance(body, str):
-        return [select_fields(item, fields) for item in body]
-    return body
+        failed = [name for name in body.get(FAILURES, ()) if name in wanted]
+        chosen = {name: body[name] for name in wanted if name in body}
+        return told(chosen, failed) if FAILURES not in wanted else chosen
+    return [select_fields(item, fields) for item in body]
 
 
-def escape_undecodable(body: Json) -> Json:
-    r"""Return a value in which text that was not UTF-8 is readable.
-
-    Such text holds lone surrogates (PEP 383) where bytes did not decode: each becomes `\x<hex>`, and the object that
-    holds it names the key in `decoding_failures`.
-    """
-    if isinstance(body, str):
-        return _readable(body)
-    if isinstance(body, Mapping):
-        shown = {_readable(str(key)): escape_undecodable(value) for key, value in body.items()}
-        failed = sorted(
-            _readable(str(key)) for key, value in body.items() if _is_broken(value) or _is_broken(str(key))
-        )
-        return {**shown, "decoding_failures": failed} if failed else shown
-    if isinstance(body, list | tuple):
-        return [escape_undecodable(item) for item in body]
-    return body
-
-
-def _is_broken(value: Json) -> bool:
-    if isinstance(value, str):
-        return _LONE.search(value) is not None
-    # A list of texts has no keys of its own: the key that holds it is named.
-    return isinstance(value, list | tuple) and any(_is_broken(item) for item in value)
-
-
-def _readable(text: str) -> str:
-    return _LONE.sub(_escape, text)
-
-
-def _escape(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
+def told(body: Mapping[str, Json], undecodable: Sequence[str]) -> dict[str, Json]:
+    r"""Return an object that says which of its texts hold bytes that were not UTF-8, each shown as `\x<hex>`."""
+    return {**body, FAILURES: list(undecodable)} if undecodable else dict(body)

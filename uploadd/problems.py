@@ -76,6 +76,17 @@ STATUS: Statuses = {
 }
 """The one table; a class that is not in it has the status of its nearest base that is."""
 
+_EXCEPTIONS = {
+    400: "BadInputExc",
+    401: "UnauthorizedExc",
+    403: "ForbiddenExc",
+    404: "NotFoundExc",
+    413: "LargePayloadExc",
+    429: "Throttled",
+    503: "StorageAPIError",
+}
+"""How the native API's conventions call what went wrong; another status goes by its title."""
+
 MAX_REASON = 512
 RETRY_AFTER_S = 5
 MEDIA_TYPE = "application/problem+json"
@@ -120,6 +131,9 @@ def problem(
         "code": code,
         "message": sentence,
         "error": sentence,
+        # the keys of Software Heritage's API, for clients that were written for it
+        "exception": _EXCEPTIONS.get(status, _title(status).replace(" ", "")),
+        "reason": sentence,
     }
     response = web.Response(
         # A sentence may quote what the caller sent; a lone surrogate in it must not break the answer.

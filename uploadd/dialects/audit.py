@@ -8,13 +8,13 @@ from aiohttp import web
 from packhouse.catalog.audit import Entry
 from packhouse.errors import Malformed
 from packhouse.model import Json, from_us
-from uploadd.answers import json_answer
 from uploadd.call import Call
-from uploadd.paging import link_next, per_page
+from uploadd.negotiate import answer
+from uploadd.paging import next_page, per_page
 from uploadd.routing import ADMIN, Route
 
 _AUDIT = "/api/1/audit"
-_PARAMETERS = frozenset({"who", "action", "object", "per_page", "page_token"})
+_PARAMETERS = frozenset({"who", "action", "object", "per_page", "page_token", "fields"})
 
 
 async def history(call: Call) -> web.Response:
@@ -34,9 +34,13 @@ async def history(call: Call) -> web.Response:
     )
     page = found[:size]
     token = page[-1].position if len(found) > size else ""
-    answer = json_answer({"entries": [_record(entry) for entry in page]})
-    answer.headers["Cache-Control"] = "no-store"
-    return link_next(answer, f"{_AUDIT}/", query, token)
+    return answer(
+        call,
+        [_record(entry) for entry in page],
+        title="Audit log",
+        next_=next_page(f"{_AUDIT}/", query, token),
+        headers={"Cache-Control": "no-store"},
+    )
 
 
 def _record(entry: Entry) -> dict[str, Json]:

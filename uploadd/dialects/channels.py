@@ -26,7 +26,8 @@ from uploadd import auditing
 from uploadd.answers import json_answer
 from uploadd.call import Call
 from uploadd.jsonbody import json_fields
-from uploadd.paging import link_next, window
+from uploadd.negotiate import answer
+from uploadd.paging import next_page, window
 from uploadd.routing import ADMIN, ANYONE, Route
 
 _CHANNELS = "/api/1/channels"
@@ -41,8 +42,12 @@ async def listing(call: Call) -> web.Response:
     """List the channels of which the caller may read something."""
     channels = await call.services.ask(_readable, call)
     page, token = window(call.query, channels, lambda channel: channel.name)
-    answer = json_answer({"channels": [record(channel) for channel in page]})
-    return link_next(answer, f"{_CHANNELS}/", call.query, token)
+    return answer(
+        call,
+        [record(channel) for channel in page],
+        title="Channels",
+        next_=next_page(f"{_CHANNELS}/", call.query, token),
+    )
 
 
 def _readable(call: Call) -> list[Channel]:
@@ -56,7 +61,7 @@ def _readable(call: Call) -> list[Channel]:
 
 async def show(call: Call) -> web.Response:
     """Describe one channel."""
-    return json_answer(record(call.here))
+    return answer(call, record(call.here), title=f"Channel {call.here.name}")
 
 
 async def create(call: Call) -> web.Response:
@@ -94,8 +99,12 @@ async def grants(call: Call) -> web.Response:
     """List the grants of a channel, as far as the caller maintains what they are on."""
     found = await call.services.ask(_maintained, call)
     page, token = window(call.query, found, _place)
-    answer = json_answer({"grants": [_shown(grant) for grant in page]})
-    return link_next(answer, f"{_CHANNELS}/{call.here.name}/grants/", call.query, token)
+    return answer(
+        call,
+        [_shown(grant) for grant in page],
+        title=f"Grants of {call.here.name}",
+        next_=next_page(f"{_CHANNELS}/{call.here.name}/grants/", call.query, token),
+    )
 
 
 def _maintained(call: Call) -> list[Grant]:
@@ -176,6 +185,7 @@ def record(channel: Channel) -> dict[str, Json]:
         "name": channel.name,
         "private": channel.private,
         "overwrite": channel.overwrite,
+        "serial": channel.serial,
         "created": from_us(channel.created_us).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
     }
 
@@ -198,8 +208,8 @@ def _place(grant: Grant) -> str:
 async def _changed(call: Call, moved: Moved, body: Mapping[str, Json], *, created: int = 200) -> web.Response:
     listed = await call.services.publication.wait(moved.awaited)
     notes: Sequence[str] = [note for note in ("" if listed else _LATE, moved.note) if note]
-    answer = {"changed": moved.changed, "published": listed, **body, "notes": list(notes)}
-    return json_answer(answer, created if listed else 202)
+    told = {"changed": moved.changed, "published": listed, **body, "notes": list(notes)}
+    return json_answer(told, created if listed else 202)
 
 
 ROUTES = (

@@ -21,7 +21,8 @@ from uploadd.answers import json_answer
 from uploadd.call import Call
 from uploadd.jsonbody import json_fields
 from uploadd.keymaking import Wish
-from uploadd.paging import link_next, window
+from uploadd.negotiate import answer
+from uploadd.paging import next_page, window
 from uploadd.routing import ACCOUNT, ANYONE, Route
 
 _KEYS = "/api/1/keys"
@@ -32,7 +33,8 @@ async def whoami(call: Call) -> web.Response:
     """Say whose credentials these are, and what limits them."""
     me = call.principal
     limited = me.channels is not None or me.actions is not None
-    return json_answer(
+    return answer(
+        call,
         {
             "login": me.name,
             "kind": me.kind,
@@ -40,7 +42,8 @@ async def whoami(call: Call) -> web.Response:
             "groups": sorted(me.groups - access.BUILT_IN),
             "key": me.via.removeprefix("key:") if me.via.startswith("key:") else None,
             "scope": _scope(me.channels, me.actions) if limited else None,
-        }
+        },
+        title="Who am I",
     )
 
 
@@ -50,8 +53,12 @@ async def listing(call: Call) -> web.Response:
     keys = await call.services.ask(keymaking.visible, call, account)
     page, token = window(call.query, keys, lambda key: f"{key.id:018d}")
     now = call.services.house.catalog.clock()
-    answer = json_answer({"keys": [record(key, now) for key in page]})
-    return link_next(answer, f"{_KEYS}/", call.query, token)
+    return answer(
+        call,
+        [record(key, now) for key in page],
+        title="API keys",
+        next_=next_page(f"{_KEYS}/", call.query, token),
+    )
 
 
 async def make(call: Call) -> web.Response:
@@ -65,11 +72,11 @@ async def make(call: Call) -> web.Response:
     )
     made = await call.services.ask(keymaking.make, call, wish)
     now = call.services.house.catalog.clock()
-    answer = json_answer(
+    response = json_answer(
         {"key": record(made.key, now), "secret": made.secret, "notes": list(made.notes)}, 201
     )
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 async def revoke(call: Call) -> web.Response:

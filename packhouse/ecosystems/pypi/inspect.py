@@ -76,6 +76,7 @@ def _judge(content: Content, distribution: Distribution, *, lenient: bool) -> Ob
             "requires_dist": requires,
             "summary": metadata.summary,
             "core_metadata": digest([content.metadata]).sha256 if wheel else None,
+            **({"undecodable": list(metadata.undecodable)} if metadata.undecodable else {}),
         },
         details={
             "metadata": metadata.fields,

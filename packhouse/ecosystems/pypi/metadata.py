@@ -4,6 +4,7 @@ Source: the core metadata specification; `packaging.metadata` reads the fields, 
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,17 @@ MAX_REQUIREMENTS = 5_000
 MAX_SUMMARY = 512
 MAX_DESCRIPTION = 256 << 10
 """Characters of the description that are kept for the page."""
+
+# What pages show as text, and may therefore show with a few bytes escaped.
+_TEXTS = {
+    "summary": "summary",
+    "description": "description",
+    "author": "author",
+    "author-email": "author_email",
+    "maintainer": "maintainer",
+    "maintainer-email": "maintainer_email",
+    "license": "license",
+}
 
 _KEPT_TEXT, _KEPT_ITEMS = 8 << 10, MAX_REQUIREMENTS
 _MAX_WARNINGS = 20
@@ -43,6 +55,7 @@ class CoreMetadata:
         version: as the file spells it.
         requires_python: None where there is none, or where it is not a PEP 440 specifier.
         fields: everything recognised, with long values cut, for pages.
+        undecodable: those of `fields` that are not UTF-8: each bad byte is a backslash, an x and two hex digits.
         fatal: why the file cannot be this project at this version; never overlooked.
         problems: rules broken by the content; an import may overlook them.
         warnings: oddities that nobody need refuse.
@@ -53,6 +66,7 @@ class CoreMetadata:
     requires_python: str | None
     summary: str
     fields: Mapping[str, Json]
+    undecodable: tuple[str, ...] = ()
     fatal: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -67,7 +81,8 @@ def parse_metadata(data: bytes, distribution: Distribution, *, source: str) -> C
         source: `METADATA` or `PKG-INFO`, for the sentences.
     """
     raw, unparsed = parse_email(data)
-    fields = dict(raw)
+    escaped = dict(_escaped(unparsed))
+    fields = {**raw, **escaped}
     problems = [f"{source}: {problem}" for problem in _problems(raw, unparsed)]
     fatal = [f"{source}: {reason}" for reason in _disagreements(raw, distribution)]
     warnings = [f"{source}: {warning}" for warning in _warnings(raw, unparsed)]
@@ -80,15 +95,32 @@ def parse_metadata(data: bytes, distribution: Distribution, *, source: str) -> C
         name=raw.get("name", ""),
         version=raw.get("version", ""),
         requires_python=specifier,
-        summary=" ".join(_kept(raw.get("summary", ""), MAX_SUMMARY).split()),
+        summary=" ".join(_kept(fields.get("summary", ""), MAX_SUMMARY).split()),
         fields={
             key: _kept(value, MAX_DESCRIPTION if key == "description" else _KEPT_TEXT)
             for key, value in sorted(fields.items())
         },
+        undecodable=tuple(sorted(escaped)),
         fatal=tuple(fatal),
         problems=tuple(problems),
         warnings=tuple(warnings),
     )
+
+
+def _escaped(unparsed: Mapping[str, list[Any]]) -> Iterator[tuple[str, str]]:
+    r"""Yield (attribute, text) of what is not UTF-8, with each bad byte as `\x<hex>`.
+
+    `packaging` gives such a header back as Latin-1, which maps bytes to characters one to one, and such a body as
+    bytes. What was given twice has two values.
+    """
+    for header, attribute in _TEXTS.items():
+        values = unparsed.get(header, [])
+        if len(values) != 1:
+            continue
+        value = values[0]
+        with suppress(UnicodeEncodeError):
+            data = value if isinstance(value, bytes) else value.encode("latin-1")
+            yield attribute, data.decode("utf-8", "backslashreplace")
 
 
 def _disagreements(raw: RawMetadata, distribution: Distribution) -> Iterator[str]:
