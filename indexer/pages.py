@@ -6,14 +6,14 @@ folder still looks right. The one absolute address, the channel's own inside sho
 stands there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import orjson
 
-from packhouse import lists
+from packhouse import lists, manifest
 from packhouse.assets import site_files
 from packhouse.ecosystems import PackageView, Page, Pages, Records
-from packhouse.model import Channel, Ecosystem
+from packhouse.model import Artifact, Channel, Ecosystem, Json, from_us
 from packhouse.render import render
 from packhouse.settings import Settings
 
@@ -28,8 +28,18 @@ def serial(number: int) -> Pages:
     return Pages(leaves=(Page("serial.json", orjson.dumps({"serial": number}) + b"\n"),))
 
 
-def package(channel: Channel, key: str, view: PackageView, settings: Settings) -> Pages:
-    """Render the page of one package at `<ecosystem>/<key>/index.html`; `key` is its normalised name."""
+def package(
+    channel: Channel, key: str, view: PackageView, files: Iterable[Artifact], settings: Settings
+) -> Pages:
+    """Render what tells of one package: `versions.json` and the page, both in `<ecosystem>/<key>/`.
+
+    Args:
+        channel: of the package.
+        key: its normalised name.
+        view: what the page shows.
+        files: its live files.
+        settings: of the server.
+    """
     links = [(label, address if _is_safe(address) else "") for label, address in view.links]
     body = render(
         "package.html",
@@ -42,7 +52,42 @@ def package(channel: Channel, key: str, view: PackageView, settings: Settings) -
         up="../../",
         static=f"../../{STATIC}/",
     )
-    return Pages(leaves=(Page(f"{view.ecosystem}/{key}/index.html", body),))
+    folder = f"{view.ecosystem}/{key}"
+    return Pages(
+        leaves=(
+            Page(f"{folder}/versions.json", versions(view.ecosystem, key, files)),
+            Page(f"{folder}/index.html", body),
+        )
+    )
+
+
+def versions(ecosystem: str, key: str, files: Iterable[Artifact]) -> bytes:
+    """Render `versions.json`: each version's files and top hash, so that it can be verified without the server.
+
+    Versions stand in the order of their last upload, the newest first.
+    """
+    together: dict[str, list[Artifact]] = {}
+    for artifact in files:
+        together.setdefault(artifact.version, []).append(artifact)
+    found = sorted(together.items(), key=lambda item: (-max(file.uploaded_us for file in item[1]), item[0]))
+    body = {
+        "package": key,
+        "ecosystem": ecosystem,
+        "versions": [_version(version, of_it) for version, of_it in found],
+    }
+    return orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _version(version: str, files: Sequence[Artifact]) -> dict[str, Json]:
+    listed = [manifest.file_of(artifact) for artifact in files]
+    last = from_us(max(artifact.uploaded_us for artifact in files))
+    return {
+        "version": version,
+        "top_hash": manifest.top_hash(listed),
+        "yanked": all(artifact.yanked is not None for artifact in files),
+        "last_uploaded": last.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "files": manifest.as_json(listed),
+    }
 
 
 def channel(channel: Channel, records: Records, settings: Settings) -> Pages:

@@ -141,8 +141,12 @@ def render(
         case "index" | "root":
             return formats[Ecosystem(area.ecosystem)].render(area, records)
         case "page":
-            view = formats[Ecosystem(area.ecosystem)].view(area.key, records)
-            return Pages() if view is None else people.package(channel, area.key, view, house.settings)
+            ecosystem = Ecosystem(area.ecosystem)
+            view = formats[ecosystem].view(area.key, records)
+            if view is None:
+                return Pages()
+            files = records.live(ecosystem, package=area.key)
+            return people.package(channel, area.key, view, files, house.settings)
         case "channel" if area.key == SERIAL:
             return people.serial(channel.serial)
         case _:

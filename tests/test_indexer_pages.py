@@ -1,6 +1,8 @@
 """Pages for people: relative, escaped, readable without scripts."""
 
 import dataclasses
+import hashlib
+import json
 import re
 from html.parser import HTMLParser
 
@@ -70,9 +72,38 @@ def view(**more):
 CHANNEL = Channel(name=ChannelName("main"))
 
 
+def page_of(shown, settings):
+    """The page for people, which comes last: what tells of the versions is there before it."""
+    *_, page = pages.package(CHANNEL, "demo", shown, (), settings).leaves
+    return page
+
+
+def test_versions_and_their_top_hashes_are_a_file(world):
+    """Whoever has the files of a version can check them against it, and it against itself, without the server."""
+    world.wheel("one", "1.0")
+    world.wheel("one", "2.0")
+    world.product("tool", "1.0")
+    world.conda("two")
+    world.settle()
+
+    for folder in ("pypi/one", "generic/tool", "conda/two"):
+        told = json.loads(world.files()[f"public/main/{folder}/versions.json"])
+        assert f"{told['ecosystem']}/{told['package']}" == folder
+        for version in told["versions"]:
+            digest = hashlib.sha256()
+            for file in sorted(version["files"], key=lambda file: file["filename"]):
+                body = world.files()[f"public/main/{file['path']}"]
+                assert (len(body), hashlib.sha256(body).hexdigest()) == (file["size"], file["sha256"])
+                digest.update(f"{file['filename']}\t{file['size']}\t{file['sha256']}\n".encode())
+            assert digest.hexdigest() == version["top_hash"]
+    told = json.loads(world.files()["public/main/pypi/one/versions.json"])
+    assert [version["version"] for version in told["versions"]] == ["2.0", "1.0"]
+    assert told["versions"][0].keys() == {"version", "top_hash", "yanked", "last_uploaded", "files"}
+
+
 def test_a_package_page_escapes_what_was_uploaded(world):
     """Summary, description and addresses come from strangers."""
-    (page,) = pages.package(CHANNEL, "demo", view(), world.house.settings).leaves
+    page = page_of(view(), world.house.settings)
     reader = Reader(page.body)
 
     assert page.path == "pypi/demo/index.html"
@@ -84,7 +115,7 @@ def test_a_package_page_escapes_what_was_uploaded(world):
 
 def test_without_a_base_url_no_page_holds_the_address_of_this_server(world):
     """A copied channel must not send people back here."""
-    (page,) = pages.package(CHANNEL, "demo", view(links=()), world.house.settings).leaves
+    page = page_of(view(links=()), world.house.settings)
 
     assert b"://" not in page.body
     assert "URL-OF-THIS-CHANNEL/simple/ {demo}" in Reader(page.body).text
@@ -93,7 +124,7 @@ def test_without_a_base_url_no_page_holds_the_address_of_this_server(world):
 def test_with_a_base_url_the_command_can_be_copied_as_it_is(world):
     """Only shown commands use it."""
     settings = dataclasses.replace(world.house.settings, base_url="https://pack.example/")
-    (page,) = pages.package(CHANNEL, "demo", view(links=()), settings).leaves
+    page = page_of(view(links=()), settings)
 
     assert "--index-url https://pack.example/main/simple/" in Reader(page.body).text
     assert page.body.count(b"pack.example") == 1
