@@ -459,11 +459,10 @@ def dynamic(*, changing: bool) -> list[tuple[str, str]]:
     for route in ROUTES:
         reads = route.method == "GET"
         if reads != changing and (reads or isinstance(route.action, Action) or route.action is ADMIN):
-            found += [
-                (route.method, path + query)
-                for path in filled(route)
-                for query in (QUERIES if reads else ("",))
-            ]
+            named = {segment for segment in route.segments if segment.startswith("{")} - {"{channel}"}
+            # A search, or a list: what is looked for stands in the query.
+            queries = QUERIES if reads and not named else ("",)
+            found += [(route.method, path + query) for path in filled(route) for query in queries]
     return list(dict.fromkeys(found))
 
 
