@@ -21,8 +21,11 @@ from packhouse.model import ANONYMOUS, Action
 from packhouse.rights import Rights
 from uploadd import accesslog, auditing, door, identity, limiting, openapi, pages, problems
 from uploadd.call import Call
+from uploadd.deferred import discard
 from uploadd.dialects import (
     account,
+    anaconda,
+    anaconda_packages,
     artifactory,
     audit,
     authz,
@@ -53,6 +56,8 @@ from uploadd.target import parse_target
 ROUTES: tuple[Route, ...] = (
     *prefix.ROUTES,
     *quetz.ROUTES,
+    *anaconda.ROUTES,
+    *anaconda_packages.ROUTES,
     *artifactory.ROUTES,
     *pypi.ROUTES,
     *pypicloud.ROUTES,
@@ -277,6 +282,8 @@ async def _reap(services: Services) -> None:
             count = await services.ask(reap, house, instance)
             litter = await services.ask(sweep, house.data, house.locks)
             await services.ask(tidy, house)
+            for stage in services.deferred.overdue():
+                await services.ask(discard, stage)
         except PackhouseError as error:
             _LOG.warning("could not look after abandoned uploads: %s", error)
         else:

@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 from packhouse.house import House
 from packhouse.intake.receive import Intake
 from packhouse.rights import Rights
+from uploadd.deferred import DeferredUploads
 from uploadd.limiting import Limiter
 from uploadd.limits import Gate
 from uploadd.probe import Probe
@@ -39,6 +40,7 @@ class Services:
     uploads: Gate
     limiter: Limiter
     probe: Probe
+    deferred: DeferredUploads = field(default_factory=DeferredUploads)
     quick: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(QUICK_THREADS, thread_name_prefix="quick")
     )

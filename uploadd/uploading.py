@@ -22,6 +22,7 @@ class Upload:
         self._call, self._stage = call, stage
         self._buffer = bytearray()
         self._writing: asyncio.Future[None] | None = None
+        self.kept = False
 
     async def write(self, piece: bytes) -> None:
         """Take the next bytes.
@@ -58,6 +59,21 @@ class Upload:
                 )
 
         return await run(services.judge, judge)
+
+    async def keep(self) -> Stage:
+        """Make what came durable and keep it beyond this request, to be committed in another.
+
+        Returns:
+            The stage; whoever gets it leaves it in the end, which removes the bytes.
+
+        Raises:
+            StorageFull, Unavailable: the disk does not take it; nothing is kept.
+        """
+        await self._flush()
+        await self.settle()
+        await run(self._call.services.write, self._stage.finish)
+        self.kept = True
+        return self._stage
 
     async def settle(self) -> None:
         """Wait for the write that is under way."""
@@ -135,4 +151,5 @@ async def _end(call: Call, upload: Upload, stage: Stage) -> None:
     try:
         await upload.settle()
     finally:
-        await run(call.services.write, stage.__exit__, None, None, None)
+        if not upload.kept:
+            await run(call.services.write, stage.__exit__, None, None, None)
