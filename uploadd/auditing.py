@@ -29,6 +29,9 @@ from uploadd.signin import SignIn
 SIGN_IN = "sign in"
 """The verb of a route that takes a password, and of every password that was wrong."""
 
+IF_TOLD = "?"
+"""The verb of a route that mostly changes nothing: a call is noted only if its handler tells another verb."""
+
 BURST, EVERY_S = 20, 60.0
 """So many refusals of one address are noted at once, and after that one in so many seconds."""
 BURST_ALL, EVERY_ALL_S = 200, 3.0
@@ -48,6 +51,7 @@ class Line:
     principal: Principal
     object: str = ""
     note: str = ""
+    outcome: str = ""
 
 
 _LINE: web.RequestKey[Line] = web.RequestKey("audit-line", Line)
@@ -60,6 +64,7 @@ def tell(
     object_: str | None = None,
     note: str | None = None,
     by: Principal | None = None,
+    outcome: str | None = None,
 ) -> None:
     """Say more of this call than its path does; nothing where the call is not audited.
 
@@ -69,6 +74,7 @@ def tell(
         object_: what it is done to, in place of the path's placeholders joined by slashes.
         note: more, in words; never a secret.
         by: who did it, where they were somebody else at the door (a sign-in).
+        outcome: code of a refusal that the answer's status does not show.
     """
     line = call.request.get(_LINE)
     if line is None:
@@ -81,6 +87,8 @@ def tell(
         line.note = note
     if by is not None:
         line.principal = replace(by, address=call.address)
+    if outcome is not None:
+        line.outcome = outcome
 
 
 class Auditor:
@@ -131,9 +139,9 @@ class Auditor:
 
     def note(self, line: Line, outcome: str) -> None:
         """Note what came of a call; blocking, durable when this returns unless it is one refusal too many."""
-        if line.action == SIGN_IN and outcome in _NOTED_WITH_THE_PASSWORD:
+        if line.action == IF_TOLD or (line.action == SIGN_IN and outcome in _NOTED_WITH_THE_PASSWORD):
             return
-        self._write(line, outcome)
+        self._write(line, line.outcome or outcome)
 
     def _write(self, line: Line, outcome: str) -> None:
         notes = [line.note]

@@ -19,6 +19,9 @@ _HEADERS = ("X-Packhouse-Key", "Authorization", "X-API-Key", "X-Api-Token")
 COOKIE = "__Host-packhouse"
 """The session's cookie; the prefix makes browsers insist on Secure, no Domain and Path=/ (RFC 6265bis)."""
 
+QUILT = "qk_"
+"""What Quilt's client insists that a key begins with; as a Bearer token one may."""
+
 Headers = CIMultiDict[str] | CIMultiDictProxy[str]
 
 
@@ -84,7 +87,9 @@ def _authorization(value: str) -> tuple[str, str]:
     scheme, _, rest = value.partition(" ")
     rest = rest.strip()
     match scheme.lower():
-        case "bearer" | "token":
+        case "bearer":
+            return rest.removeprefix(QUILT), ""
+        case "token":
             return rest, ""
         case "basic":
             return _basic(rest)
