@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import quote
 
-from packhouse.client.connection import Answer, Server, ServerRefused, Unreachable
+from packhouse.client.connection import Answer, Missing, Server, ServerRefused, Unreachable
 from packhouse.digest import Digests, digest
 from packhouse.ecosystems.registry import format_of
 from packhouse.errors import BadName
@@ -138,23 +138,30 @@ def push(
     return Pushed(outcome, tuple(map(str, answer.body.get("warnings") or ())))
 
 
-def wait_until_listed(server: Server, channel: str, serial: int) -> None:
+def wait_until_listed(server: Server, channel: str, serial: int, *, within_s: float | None = None) -> None:
     """Wait until everything of a channel is published up to `serial`.
 
+    Args:
+        server: where.
+        channel: which.
+        serial: of the change.
+        within_s: the longest wait, in seconds; None is `LISTED_S`.
+
     Raises:
-        Unreachable: it is not after a minute.
+        Unreachable: it is not published in that time.
     """
-    deadline = time.monotonic() + LISTED_S
+    longest_s = LISTED_S if within_s is None else within_s
+    deadline = time.monotonic() + longest_s
     while True:
         try:
             published = server.ask("GET", f"/{channel}/serial.json").body.get("serial", 0)
-        except ServerRefused:
+        except Missing:
             published = 0  # a channel's first upload may come before its first pages
         if published >= serial:
             return
         if time.monotonic() > deadline:
             raise Unreachable(
-                f"the server stored it, but did not list it in {LISTED_S:g} s: its indexer is behind or stopped"
+                f"the server stored it, but did not list it in {longest_s:g} s: its indexer is behind or stopped"
             )
         server.sleep(_LOOK_S)
 

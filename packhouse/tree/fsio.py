@@ -45,13 +45,13 @@ def answering(what: str) -> Iterator[None]:
         ) from error
 
 
-def create(name: str | Path, *, dir_fd: int | None = None) -> int:
-    """Create a file that nobody else may read yet; returns its descriptor, open for writing.
+def create(name: str | Path, *, dir_fd: int | None = None, mode: int = 0o600) -> int:
+    """Create a file, which without another `mode` nobody else may read; returns its descriptor, open for writing.
 
-    Raises FileExistsError where anything, also a dangling symbolic link, has the name.
+    The umask may narrow the mode. Raises FileExistsError where anything, also a dangling symbolic link, has the name.
     """
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-    return os.open(name, flags, 0o600, dir_fd=dir_fd)
+    return os.open(name, flags, mode, dir_fd=dir_fd)
 
 
 def write(fd: int, body: bytes | memoryview) -> None:
