@@ -382,6 +382,11 @@ REQUESTS: dict[str, Maker] = {
     "POST /api/1/keys": lambda world, _: Ask(**_json(f'{{"name": "{world.name()}"}}')),
     "DELETE /api/1/keys/{id}": lambda world, who: Ask(path={"id": world.key_of(who)[0]}),
     "POST /api/1/keys/revoke": lambda world, who: Ask(**_json(f'{{"secret": "{world.key_of(who)[1]}"}}')),
+    "POST /api/graphql": lambda _world, _who: Ask(**_json('{"query": "{ channels { nodes { name } } }"}')),
+    "POST /graphql": lambda _world, _who: Ask(**_json('{"query": "{ viewer { login } }"}')),
+    "GET /api/graphql": _plain(),
+    "GET /graphql": _plain(),
+    "GET /config.json": _plain(),
     # channels and rights
     "GET /api/1/channels": _plain(),
     "POST /api/1/channels": lambda world, _: Ask(**_json(f'{{"name": "{world.name()}", "private": true}}')),

@@ -92,6 +92,11 @@ PUT /register                                                401  403  403  403 
 GET /fetch/{token}                                           401  200  200  200  200  401  401  200
 DELETE /prune/{token}                                        401  403  403  403  204  401  401  403
 
+POST /api/graphql                                            200  200  200  200  200  401  401  200
+POST /graphql                                                200  200  200  200  200  401  401  200
+GET /api/graphql                                             200  200  200  200  200  401  401  200
+GET /graphql                                                 200  200  200  200  200  401  401  200
+GET /config.json                                             200  200  200  200  200  401  401  200
 GET /api/1/whoami                                            401  200  200  200  200  401  401  200
 GET /api/1/keys                                              401  200  200  200  200  401  401  200
 POST /api/1/keys                                             401  201  201  201  201  401  401  201

@@ -27,7 +27,7 @@ from uploadd.limits import small_body
 from uploadd.negotiate import answer
 from uploadd.origin import origin
 from uploadd.problems import RETRY_AFTER_S, Statuses, status_of
-from uploadd.routing import ANYONE, OPEN, Route
+from uploadd.routing import ANYONE, Route
 
 BODY_BYTES = 256 << 10
 """Bytes of a body: a query and its variables."""
@@ -94,12 +94,9 @@ async def config(call: Call) -> web.Response:
 
 ROUTES = (
     *(
-        Route(method=method, pattern=pattern, action=action, handler=handler, audited=audited)
+        Route(method=method, pattern=pattern, action=ANYONE, handler=handler, audited=audited)
         for pattern in ("/api/graphql", "/graphql")
-        for method, action, handler, audited in (
-            ("POST", ANYONE, ask, IF_TOLD),
-            ("GET", OPEN, describe, ""),
-        )
+        for method, handler, audited in (("POST", ask, IF_TOLD), ("GET", describe, ""))
     ),
-    Route(method="GET", pattern="/config.json", action=OPEN, handler=config),
+    Route(method="GET", pattern="/config.json", action=ANYONE, handler=config),
 )
