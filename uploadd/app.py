@@ -273,6 +273,8 @@ async def _background(services: Services) -> AsyncIterator[None]:
     for task in tasks:
         with suppress(asyncio.CancelledError):
             await task
+    for stage in services.deferred.forget():
+        await services.ask(discard, stage)
     services.close()
 
 

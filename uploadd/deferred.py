@@ -1,8 +1,8 @@
 """Uploads that take three requests: announced, delivered, committed; and what is known of them in between.
 
-It is known to this process only. A restart forgets it, and the bytes that lay in `incoming/` are swept as those of any
-dead process; so nothing is ever visible that nobody committed, and the client begins again. A second daemon on the same
-data would not know of it: nginx sends every request to one.
+It is known to this process only. One that stops takes the bytes in `incoming/` away, those of one that crashed are
+swept as a dead process's litter; so nothing is ever visible that nobody committed, and the client begins again. A
+second daemon on the same data would not know of it: nginx sends every request to one.
 """
 
 import secrets
@@ -147,6 +147,12 @@ class DeferredUploads:
             asked: since_s for asked, since_s in self._replaceable.items() if self._fresh(since_s)
         }
         return [upload.stage for upload in over if upload.stage is not None]
+
+    def forget(self) -> list[Stage]:
+        """Forget everything, as the daemon stops; returns the bytes to discard."""
+        stages = [upload.stage for upload in self._uploads.values() if upload.stage is not None]
+        self._uploads, self._deliveries, self._replaceable = {}, {}, {}
+        return stages
 
     def _over(self, upload: Deferred) -> bool:
         return not upload.coming and not self._fresh(upload.since_s)

@@ -30,7 +30,7 @@ from uploadd.deferred import Deferred, discard
 from uploadd.headers import claimed_digests, claimed_size
 from uploadd.multipart import Form, FormLimits
 from uploadd.origin import origin
-from uploadd.routing import OPEN, Route
+from uploadd.routing import ANYONE, Route
 from uploadd.services import run
 from uploadd.uploading import Upload, hold
 
@@ -212,7 +212,7 @@ def _replaceable(call: Call) -> Artifact:
 
 ROUTES = (
     Route(method="POST", pattern=f"/anaconda/stage/{_FILE}", action=Action.WRITE, handler=stage),
-    Route(method="POST", pattern="/anaconda/blob", action=OPEN, handler=blob),
+    Route(method="POST", pattern="/anaconda/blob", action=ANYONE, handler=blob),
     Route(method="POST", pattern=f"/anaconda/commit/{_FILE}", action=Action.WRITE, handler=commit),
     Route(method="DELETE", pattern=f"/anaconda/dist/{_FILE}", action=Action.MAINTAIN, handler=let_replace),
 )

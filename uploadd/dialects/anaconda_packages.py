@@ -18,7 +18,7 @@ from packhouse.names import parse_segment
 from uploadd.answers import json_answer
 from uploadd.call import Call
 from uploadd.condafiles import conda_only, describe, document, named_file
-from uploadd.routing import ACCOUNT, OPEN, Route
+from uploadd.routing import ACCOUNT, ANYONE, Route
 
 
 async def about(_call: Call) -> web.Response:
@@ -121,7 +121,7 @@ _PACKAGE, _RELEASE = "/anaconda/package/{channel}/{name}", "/anaconda/release/{c
 _DIST = "/anaconda/dist/{channel}/{name}/{version}/{subdir}/{file}"
 
 ROUTES = (
-    Route(method="GET", pattern="/anaconda", action=OPEN, handler=about),
+    Route(method="GET", pattern="/anaconda", action=ANYONE, handler=about),
     Route(method="GET", pattern="/anaconda/user", action=ACCOUNT, handler=me),
     Route(method="GET", pattern="/anaconda/user/{channel}", action=Action.READ, handler=owner),
     Route(method="GET", pattern=_PACKAGE, action=Action.READ, handler=package),
