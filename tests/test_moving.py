@@ -13,6 +13,7 @@ from nginx_support import wait_for
 
 from indexer.check import check
 from indexer.publish import publish
+from indexer.survey import Survey
 from packhouse.errors import NotFound, Unavailable
 from packhouse.house import open_house
 from packhouse.intake import moving
@@ -512,6 +513,23 @@ def test_a_reader_finds_a_file_that_was_moved_since_it_looked(world):
     assert house.read(before, "serial.json")
     assert house.read(before, "simple/secret/index.json") == body
     assert house.read(before, "none") is None
+
+
+def test_files_that_move_while_they_are_compared_do_not_differ(world, monkeypatch):
+    """The comparison keeps nobody from moving: what is not where it was is looked for where it is."""
+    find, looked = world.house.catalog.channels.find, []
+
+    def moves_once(name):
+        found = find(name)
+        if not looked:
+            looked.append(found)
+            moving.set_private(world.house, "main", private=True)
+        return found
+
+    monkeypatch.setattr(world.house.catalog.channels, "find", moves_once)
+    assert Survey(world.house).compare("main", by_hash=True) == []
+    assert looked[0].place == "public"
+    assert world.house.catalog.channels.get("main").place == "private"
 
 
 def test_other_houses_are_told_nothing(tmp_path, template):
