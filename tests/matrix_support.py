@@ -59,6 +59,7 @@ class World:
         self._intake = Intake(self.house, Direct())
         self._count = itertools.count(1)
         self._people()
+        self.house.catalog.channels.set(CHANNEL, overwrite=True)  # or nobody could replace a file
         self.wheel()
         self.product()
         self.conda()
@@ -77,9 +78,28 @@ class World:
         ):
             catalog.accounts.create(account_of(who), password=stored)
             catalog.grants.give(Grant(principal=f"user:{account_of(who)}", action=right, channel=CHANNEL))
+        catalog.accounts.create(account_of("neighbour"), password=stored)
+        for ecosystem in Ecosystem:
+            right = Grant(
+                principal=f"user:{account_of('neighbour')}",
+                action=Action.MAINTAIN,
+                channel=CHANNEL,
+                ecosystem=ecosystem,
+                package="elsewhere",
+            )
+            catalog.grants.give(right)
         for who in ("admin", "expired", "revoked", "elsewhere"):
             catalog.accounts.create(account_of(who), password=stored, admin=True)
-        for who in ("reader", "writer", "maintainer", "admin", "revoked", "expired", "elsewhere"):
+        for who in (
+            "neighbour",
+            "reader",
+            "writer",
+            "maintainer",
+            "admin",
+            "revoked",
+            "expired",
+            "elsewhere",
+        ):
             end = catalog.clock() - 1 if who == "expired" else until
             scope = {"channels": ["other"]} if who == "elsewhere" else {}
             keys[who] = catalog.keys.create(account_of(who), "matrix", expires_us=end, **scope)[1]
@@ -304,6 +324,43 @@ def _package(world: World, _who: str) -> Ask:
     return Ask(path={**_HERE, "ecosystem": "pypi", "name": "six", "version": version})
 
 
+def _anaconda(filename: str, words: str = "{}") -> Ask:
+    name, version, _ = filename.split("-")
+    path = {**_HERE, "name": name, "version": version, "subdir": "noarch", "file": filename}
+    return Ask(path=path, **_json(words))
+
+
+def _announce(world: World, _who: str) -> Ask:
+    return _anaconda(world.new_conda()[0])
+
+
+def _about(world: World, _who: str) -> Ask:
+    return _anaconda(world.conda())
+
+
+def _announced(world: World, who: str) -> tuple[str, Ask, str]:
+    """Announce an upload; return its file's name, the request that takes its bytes, and its number."""
+    filename, body = world.new_conda()
+    ask = _anaconda(filename)
+    answer = world.ask("POST", "/anaconda/stage/{channel}/{name}/{version}/{subdir}/{file}", who, ask)
+    assert answer.status == 200, answer.body
+    form = aiohttp.FormData()
+    form.add_field("file", body, filename=filename, content_type="application/octet-stream")
+    query = "?" + answer.json["post_url"].partition("?")[2]
+    return filename, Ask(data=form, query=query), answer.json["dist_id"]
+
+
+def _blob(world: World, _who: str) -> Ask:
+    return _announced(world, "writer")[1]
+
+
+def _commit(world: World, who: str) -> Ask:
+    """Of the caller's own upload; of the writer's for those who cannot have one."""
+    filename, blob, number = _announced(world, who if who in ("writer", "maintainer", "admin") else "writer")
+    assert world.ask("POST", "/anaconda/blob", "anonymous", blob).status == 201
+    return _anaconda(filename, f'{{"dist_id": "{number}"}}')
+
+
 def _right(world: World, _who: str) -> Ask:
     return Ask(path={"package": "granted", "kind": "user", "name": world.granted(), "permission": "read"})
 
@@ -427,6 +484,21 @@ REQUESTS: dict[str, Maker] = {
     "PUT /register": lambda _world, _who: Ask(**_json('{"admin": false}')),
     "GET /fetch/{token}": _own_token,
     "DELETE /prune/{token}": _own_token,
+    # anaconda.org's
+    "POST /anaconda/stage/{channel}/{name}/{version}/{subdir}/{file}": _announce,
+    "POST /anaconda/blob": _blob,
+    "POST /anaconda/commit/{channel}/{name}/{version}/{subdir}/{file}": _commit,
+    "DELETE /anaconda/dist/{channel}/{name}/{version}/{subdir}/{file}": _about,
+    "GET /anaconda/dist/{channel}/{name}/{version}/{subdir}/{file}": _about,
+    "GET /anaconda": _plain(),
+    "GET /anaconda/user": _plain(),
+    "GET /anaconda/user/{channel}": _plain(),
+    "GET /anaconda/package/{channel}/{name}": _about,
+    "POST /anaconda/package/{channel}/{name}": _about,
+    "PATCH /anaconda/package/{channel}/{name}": _about,
+    "GET /anaconda/release/{channel}/{name}/{version}": _about,
+    "POST /anaconda/release/{channel}/{name}/{version}": _about,
+    "PATCH /anaconda/release/{channel}/{name}/{version}": _about,
     # pypicloud's administration
     "GET /admin/user": _plain(),
     "GET /admin/pending_users": _plain(),

@@ -4,9 +4,10 @@ import sqlite3
 
 import pytest
 from rights_support import DAY_US, Now, dump
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from packhouse.catalog import Catalog
+from packhouse.catalog.engine import writing
 from packhouse.catalog.keys import DEFAULT_DAYS, MAX_DAYS, expiry, hash_key, is_key, new_secret
 from packhouse.errors import AccountExists, BadName, Malformed, NotFound, Unprocessable
 from packhouse.model import Action, Grant
@@ -50,7 +51,7 @@ def test_a_mistyped_key_is_known_without_the_database():
     for position in range(4, 46):
         other = "0" if secret[position] != "0" else "1"
         assert not is_key(secret[:position] + other + secret[position + 1 :])
-    for text in (
+    for word in (
         secret + "\n",
         " " + secret,
         secret.upper(),
@@ -60,7 +61,7 @@ def test_a_mistyped_key_is_known_without_the_database():
         "pkh-" + "é" * 42,
         "\ud800",
     ):
-        assert not is_key(text)
+        assert not is_key(word)
 
 
 def test_the_secret_is_nowhere_in_the_database(catalog, tmp_path, ann, now):
@@ -136,6 +137,17 @@ def test_who_waits_for_approval_gets_no_key(catalog):
     with pytest.raises(Unprocessable, match="waits for an admin's approval"):
         catalog.keys.create("eve", "laptop", expires_us=2_000_000_000)
     assert catalog.keys.list() == []
+
+
+def test_a_key_is_nobodys_while_its_account_waits(catalog, ann, now):
+    """No command makes an account wait that has keys; whatever does one day, they stop."""
+    _, secret = catalog.keys.create(ann, "laptop", expires_us=now.us + DAY_US)
+    with writing(catalog._engine) as connection:
+        connection.execute(text("UPDATE accounts SET pending = 1"))
+
+    assert catalog.keys.authenticate(secret) is None
+    catalog.accounts.approve(ann)
+    assert catalog.keys.authenticate(secret).name == ann
 
 
 def test_a_key_needs_an_account(catalog):
