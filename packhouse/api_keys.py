@@ -163,7 +163,7 @@ def _server(registry: str | None) -> Server:
 def _keys(server: Server) -> Iterator[APIKey]:
     for page in _answered(lambda: builtins.list(server.pages(_PATH, {"per_page": "50"}))):
         with sensible(server.url):
-            yield from [_key(item) for item in page.body["keys"] if item["status"] != "revoked"]
+            yield from [_key(item) for item in page.items if item["status"] != "revoked"]
 
 
 def _key(item: Mapping[str, Json]) -> APIKey:

@@ -7,13 +7,14 @@ import webbrowser
 from urllib.parse import urlsplit
 
 from packhouse.client import session
-from packhouse.client.connection import KeyRefused
+from packhouse.client.connection import KeyRefused, Missing, ServerRefused
 from packhouse.client.login import check_store, forget, is_open, keep, whoami
 from packhouse.client.preferences import Config, config_path, read_config, write_config
 from packhouse.client.registry import parse_registry, parse_server
 from packhouse.errors import BadSettings, Malformed, Unauthenticated
 
 _DEFAULT_CHANNEL = "main"
+_LOOKS, _LOOK_S = 8, 0.25
 
 
 def config(*catalog_url: str, **config_values: str | float | None) -> Config:
@@ -45,15 +46,19 @@ def _discovered(url: str) -> str:
     """Return the URL of the channel that is meant, after asking whether a Packhouse is there."""
     server = parse_server(url)
     where = parse_registry(server if urlsplit(server).path else f"{server}/{_DEFAULT_CHANNEL}")
-    try:
-        said = session.stranger(where.server).ask("GET", f"/{where.channel}/serial.json").body
-    except KeyRefused:
-        return where.url  # a private channel, which a stranger is not told of
-    if type(said.get("serial")) is not int:
-        raise BadSettings(
-            f"{where.url} does not answer as a channel of a Packhouse does: is the address right?"
-        )
-    return where.url
+    asked = session.stranger(where.server)
+    for left in reversed(range(_LOOKS)):
+        try:
+            if type(asked.ask("GET", f"/{where.channel}/serial.json").body.get("serial")) is int:
+                return where.url
+            break
+        except KeyRefused:
+            return where.url  # a private channel, which a stranger is not told of
+        except ServerRefused as refused:
+            if not left or not isinstance(refused, Missing):
+                break
+            asked.sleep(_LOOK_S)  # a channel that was made a moment ago has no such file yet
+    raise BadSettings(f"{where.url} does not answer as a channel of a Packhouse does: is the address right?")
 
 
 def login() -> None:

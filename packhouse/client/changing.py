@@ -90,23 +90,32 @@ def delete(path: str, registry: str | None = None, *, now: bool = False, reason:
     _listed(server, where, _delete(server, where, _in_channel(where, path), now=now, reason=reason))
 
 
-def delete_package(name: str, registry: str | None = None, top_hash: str | None = None) -> None:
+def delete_package(
+    name: str, registry: str | None = None, top_hash: str | None = None, *, version: str | None = None
+) -> None:
     """Delete a package, or one version of it, and return when no index lists it. The files' names stay retired.
 
     Args:
         name: `ecosystem/name`, or the bare name if only one ecosystem has it.
         registry: URL of the channel; None is the configured one.
-        top_hash: of the version, or its first 6 or more characters; None is the whole package.
+        top_hash: of the version, or its first 6 or more characters.
+        version: as its files spell it. Two versions of the same files have the same top hash: then this tells them
+            apart. Without both the whole package is deleted.
 
     Raises:
         Missing: there is no such package or version.
+        HashMismatch: the version has another top hash.
         Ambiguous: several ecosystems have the name, or several versions such a top hash.
         KeyRefused, NotPermitted, Unreachable, Malformed: as `push`. Some files may be deleted then.
     """
     where = session.registry_of(registry)
     server = session.keyed(where.server)
     found = find(where, name)
-    chosen: Iterable[Version] = found.versions if top_hash is None else [found.at(hash_=top_hash)]
+    chosen: Iterable[Version] = found.versions
+    if top_hash is not None:
+        chosen = [found.only(version, top_hash)]
+    elif version is not None:
+        chosen = [found.at(version)]
     late = None
     for file in (file for version in chosen for file in version.files):
         try:

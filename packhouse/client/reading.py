@@ -34,7 +34,8 @@ def public_first(where: Registry, read: Callable[[Server], T]) -> T:
     try:
         return read(session.stranger(where.server))
     except KeyRefused:
-        return read(session.keyed(where.server))
+        # The server does not tell a private channel from one that is not there.
+        return read(session.keyed(where.server, f"{where.url} is private or not there, and "))
     except Missing:
         # What is restricted in a public channel is not there for a stranger.
         if not (key := session.current_key(where.server)):

@@ -82,27 +82,26 @@ def stranger(server: str) -> Server:
     return _server(server, "")
 
 
-def keyed(server: str) -> Server:
+def keyed(server: str, why: str = "") -> Server:
     """Return the server, asked with the key.
+
+    Args:
+        server: its address.
+        why: how the refusal begins, for whoever did not expect to need a key.
 
     Raises:
         KeyRefused: there is no key for it.
         Unauthenticated: as `current_key`.
     """
-    return _server(server, need_key(server))
-
-
-def need_key(server: str) -> str:
-    """Return the key for a server; raises as `keyed`."""
     key = current_key(server)
     if not key:
         raise KeyRefused(
             401,
             "unauthenticated",
-            f"there is no key for {server}: call packhouse.login() or packhouse.login_with_api_key(key), or set "
+            f"{why}there is no key for {server}: call packhouse.login() or packhouse.login_with_api_key(key), or set "
             "PACKHOUSE_KEY",
         )
-    return key
+    return _server(server, key)
 
 
 def with_key(server: str, key: str) -> Server:

@@ -51,10 +51,11 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What became of one file, and the server's warnings about it."""
+    """What became of one file, the server's warnings about it, and the serial its channel has since (0: none told)."""
 
     outcome: Outcome
     notes: tuple[str, ...] = ()
+    serial: int = 0
 
 
 def pack(
@@ -135,7 +136,8 @@ def push(
     if answer.status == _ACCEPTED:
         wait_until_listed(server, parcel.claim.channel, int(answer.body.get("serial", 0)))
     outcome = Outcome.UPLOADED if answer.body.get("changed", True) else Outcome.UNCHANGED
-    return Pushed(outcome, tuple(map(str, answer.body.get("warnings") or ())))
+    notes = tuple(map(str, answer.body.get("warnings") or ()))
+    return Pushed(outcome, notes, int(answer.body.get("serial", 0)))
 
 
 def wait_until_listed(server: Server, channel: str, serial: int, *, within_s: float | None = None) -> None:
@@ -161,7 +163,8 @@ def wait_until_listed(server: Server, channel: str, serial: int, *, within_s: fl
             return
         if time.monotonic() > deadline:
             raise Unreachable(
-                f"the server stored it, but did not list it in {longest_s:g} s: its indexer is behind or stopped"
+                f"the server stored it, but did not list it in {longest_s:g} s: {channel} is published up to serial "
+                f"{published}, and not {serial}; its indexer is behind or stopped"
             )
         server.sleep(_LOOK_S)
 

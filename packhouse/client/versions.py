@@ -75,6 +75,8 @@ class Found:
     def at(self, version: str | None = None, hash_: str | None = None) -> Version:
         """Return the version of that name, or of that top hash, or the latest.
 
+        Versions with the same files have the same top hash: the one that was uploaded last is returned.
+
         Raises:
             Missing: there is none.
             Ambiguous: the beginning of a hash is that of several versions.
@@ -94,12 +96,25 @@ class Found:
         hits = [item for item in self.versions if item.top_hash.startswith(start)]
         if not hits:
             raise missing(f"no version of {self.name} has a top hash that begins with {start}")
-        if len(hits) > 1:
-            several = ", ".join(f"{item.version} ({item.top_hash})" for item in hits)
-            raise Ambiguous(
-                f"several versions of {self.name} have a top hash that begins with {start}: {several}"
-            )
-        return hits[0]
+        if len({item.top_hash for item in hits}) > 1:
+            raise self.several(hits, start)
+        return max(hits, key=lambda item: (item.last_uploaded, item.version))
+
+    def only(self, version: str | None, hash_: str) -> Version:
+        """Return the one version of that top hash; raises as `at`, and `Ambiguous` where two have the same files."""
+        found = self.at(version, hash_)
+        same = [item for item in self.versions if item.top_hash == found.top_hash]
+        if version is None and len(same) > 1:
+            raise self.several(same, hash_)
+        return found
+
+    def several(self, versions: Sequence[Version], start: str) -> Ambiguous:
+        """Return the refusal of a hash that is that of several versions."""
+        shown = ", ".join(f"{item.version} ({item.top_hash})" for item in versions)
+        return Ambiguous(
+            f"several versions of {self.name} have a top hash that begins with {start}: {shown}; "
+            "give more of it, or the version too"
+        )
 
 
 def find(where: Registry, name: str) -> Found:
