@@ -159,7 +159,8 @@ def test_force_replaces_only_where_the_channel_allows_it(server, package, tmp_pa
     record = server.json("/rolling/noarch/repodata.json")["packages.conda"][package.name]
     assert record["sha256"] == hashlib.sha256(body).hexdigest()
     old = hashlib.sha256(package.read_bytes()).hexdigest()
-    assert server.ask(f"/rolling/replaced/{old}/{package.name}")[2] == package.read_bytes()
+    kept = f"/rolling/replaced/conda/{package.name.rsplit('-', 2)[0]}/{old}/{package.name}"
+    assert server.ask(kept)[2] == package.read_bytes()
 
 
 def test_a_noarch_channel_solves_for_another_platform(server, package, tmp_path):
