@@ -16,11 +16,12 @@ from pathlib import Path
 import pytest
 from e2e_support import KEY
 from house_support import Direct
+from nginx_support import BUILDS
 from productservice_support import Service, service, upload_form
 from uploadd_support import SETTINGS, run_daemon
 
 from packhouse.intake import moving
-from packhouse.model import Action, Grant
+from packhouse.model import Action, Grant, State
 
 pytestmark = pytest.mark.e2e
 
@@ -296,6 +297,37 @@ def test_a_download_goes_on_where_it_stopped(running: Service):
     assert (head.status, head.body, head.headers["content-length"]) == (200, b"", "10")
     assert (part.status, part.body) == (206, b"456789")
     assert (fresh.status, fresh.body) == (304, b"")
+
+
+@pytest.mark.parametrize("build", BUILDS, ids=lambda build: build.origin)
+def test_every_nginx_sends_the_bytes(tmp_path, build):
+    """Wherever the file lies: apart from the channel, in it, and in a private channel's tree."""
+    with service(tmp_path, PACKHOUSE_NGINX=str(build.path)) as running:
+        token = running.token()
+        name = running.product(token, "v1")
+        everyone = Grant(
+            principal="group:everyone",
+            action=Action.READ,
+            channel="main",
+            ecosystem="generic",
+            package=name,
+        )
+        path = f"/product/download/{name}/v1"
+        trees = []
+
+        for change in (
+            lambda: None,
+            lambda: moving.give(running.house, everyone),
+            lambda: moving.set_private(running.house, "main", private=True),
+        ):
+            change()
+            found = running.house.placement("main")
+            trees.append(found.where(f"products/{name}/v1/my-lib.tar.gz").partition("/")[0])
+            answer = running.ask("GET", path, token=token)
+            assert (answer.status, answer.body) == (200, b"artifact")
+            assert answer.headers["content-disposition"] == 'attachment; filename="my-lib.tar.gz"'
+            assert running.ask("GET", f"/_file/main/products/{name}/v1/my-lib.tar.gz").status in (401, 404)
+        assert trees == ["restricted", "public", "private"]
 
 
 def test_the_way_that_bytes_take_is_closed_from_outside(running: Service):
@@ -792,6 +824,29 @@ def test_an_upload_that_is_no_form(running: Service):
     answer = running.ask("POST", "/product/upload", {"product": "x"})
 
     assert (answer.status, answer.json["code"]) == (400, "malformed")
+
+
+# --- what the catalog is asked ----------------------------------------------------------------------------------
+
+
+def test_a_key_is_found_by_its_secret_and_by_its_fingerprint_only(running: Service):
+    keys, token = running.house.catalog.keys, running.token()
+    found = keys.find(token)
+
+    assert keys.find(fingerprint(token)) == found
+    for other in (str(found.id), found.name, token[:-1], fingerprint(token).upper(), "", "\0", "f" * 12):
+        assert keys.find(other) is None, other
+
+
+def test_the_states_of_a_version_are_told_apart_from_those_of_others(running: Service):
+    name = running.product("", "v1", "v2")
+    running.must("DELETE", f"/product/delete/{name}/v1")
+    ask = running.house.catalog.artifacts.states
+
+    assert ask("main", "generic", name) == {State.LIVE, State.GONE}
+    assert ask("main", "generic", name, "v1") == {State.GONE}
+    assert ask("main", "generic", name, "v2") == {State.LIVE}
+    assert ask("main", "generic", name, "v3") == ask("other", "generic", name) == frozenset()
 
 
 # --- what stays ---------------------------------------------------------------------------------------------------
