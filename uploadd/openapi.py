@@ -87,6 +87,16 @@ def document(routes: Iterable[Route]) -> dict[str, Json]:
     }
 
 
+def table(routes: Iterable[Route]) -> str:
+    """Return the requests of the API as a Markdown table, for the manual."""
+    lines = ["| request | does | needs |", "|---|---|---|"]
+    lines += [
+        f"| `{line['method']} {line['path']}` | {line['summary']} | {line['action']} |"
+        for line in index(routes)
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def path_of(route: Route) -> str:
     """Return a route's path as it is told: with a slash at the end, but for a file."""
     return route.pattern if "." in route.segments[-1] else f"{route.pattern}/"
