@@ -4,6 +4,7 @@ import getpass
 import os
 import sys
 import webbrowser
+from itertools import count
 from urllib.parse import urlsplit
 
 from packhouse.client import session
@@ -47,7 +48,7 @@ def _discovered(url: str) -> str:
     server = parse_server(url)
     where = parse_registry(server if urlsplit(server).path else f"{server}/{_DEFAULT_CHANNEL}")
     asked = session.stranger(where.server)
-    for left in reversed(range(_LOOKS)):
+    for look in count(1):
         try:
             if type(asked.ask("GET", f"/{where.channel}/serial.json").body.get("serial")) is int:
                 return where.url
@@ -55,7 +56,7 @@ def _discovered(url: str) -> str:
         except KeyRefused:
             return where.url  # a private channel, which a stranger is not told of
         except ServerRefused as refused:
-            if not left or not isinstance(refused, Missing):
+            if look == _LOOKS or not isinstance(refused, Missing):
                 break
             asked.sleep(_LOOK_S)  # a channel that was made a moment ago has no such file yet
     raise BadSettings(f"{where.url} does not answer as a channel of a Packhouse does: is the address right?")

@@ -1,7 +1,7 @@
 """What people name: a channel by its URL, a package as `ecosystem/name` or by its bare name. Pure."""
 
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from packhouse.client.connection import Server
 from packhouse.client.keys import server_name
@@ -32,11 +32,6 @@ class PackageName:
 
     def __str__(self) -> str:
         return f"{self.ecosystem}/{self.name}"
-
-    @property
-    def folder(self) -> str:
-        """Where in its channel the files that describe it lie, percent-encoded."""
-        return f"{self.ecosystem}/{quote(self.name, safe='')}"
 
 
 def parse_server(url: str) -> str:
