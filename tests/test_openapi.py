@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections import Counter, defaultdict
+from pathlib import Path
 
 import orjson
 import pytest
@@ -212,3 +213,10 @@ def generate(operation, send):
         send(case, key)
 
     one()
+
+
+def test_the_manual_holds_the_table_of_the_requests():
+    """Made from the routes: `uploadd.openapi.table` is the source, and the page a copy that cannot age."""
+    page = (Path(__file__).parent.parent / "docs" / "protocol" / "native.md").read_text(encoding="utf-8")
+
+    assert openapi.table(ROUTES) in page
