@@ -187,6 +187,23 @@ class TestAdoption:
 
         assert run(house, intake).adopted == []
 
+    def test_what_is_refused_while_its_channel_becomes_private_is_private(self, house, intake, monkeypatch):
+        """It is put back to where it belongs by then, or anyone could read it after the answer."""
+        lay(house, PATH, b"no zip")
+        receive = intake.receive
+
+        def slowly(*args, **more):
+            moving.set_private(house, "main", private=True)
+            return receive(*args, **more)
+
+        monkeypatch.setattr(intake, "receive", slowly)
+
+        assert list(run(house, intake).refused) == [f"main/{PATH}"]
+
+        assert not (house.data / "public/main").exists()
+        assert (house.data / "private/main" / PATH).read_bytes() == b"no zip"
+        assert list((house.data / "incoming").iterdir()) == []
+
     def test_an_upload_under_way_is_not_taken_for_an_orphan(self, house, intake):
         """Its row is pending, its holder lives: whoever uploads it commits it."""
         lay(house, PATH, WHEEL)

@@ -638,6 +638,43 @@ async def test_no_count_tells_that_a_restricted_file_is_there(daemon):
     assert forbidden.headers["X-RateLimit-Remaining"] == "4"
 
 
+@pytest.mark.parametrize("channel", ["closed", "nowhere"])
+async def test_in_a_channel_that_is_not_public_one_count_holds_for_what_is_there_and_what_is_not(
+    daemon, channel
+):
+    """There nginx asks about every path: with counts of its own, a restricted file would be 401 where others are 429."""
+    there, missing = (
+        f"/{channel}/packages/hidden/hidden-1.tar.gz",
+        f"/{channel}/packages/hidden/hidden-2.tar.gz",
+    )
+    ways = {"key": {"X_API_Key": "pkh-unknown"}, "right": {"key": "reader"}, "password": basic("alice", "x")}
+    for shown in ways.values():
+        while (await authz(daemon, missing, "private", **shown)).status != 429:
+            pass
+
+        assert (await authz(daemon, there, "restricted", **shown)).status == 429
+
+
+async def test_whoever_reads_a_private_channel_is_told_by_no_count_which_packages_are_restricted(daemon):
+    """Of a package that nobody has, every file is missing, however often it is asked for; so it is of a hidden one."""
+    hidden = Grant(
+        principal="group:authenticated",
+        action=Action.READ,
+        channel="closed",
+        ecosystem="pypi",
+        package="hidden",
+    )
+    await asyncio.to_thread(daemon.house.catalog.grants.give, hidden)
+    await asyncio.to_thread(daemon.house.catalog.grants.take, hidden)
+    there, missing = "/closed/packages/hidden/hidden-1.tar.gz", "/closed/packages/hidden/hidden-2.tar.gz"
+    for _ in range(8):
+        assert (await authz(daemon, there, "restricted", key="insider")).status == 403
+        assert (await authz(daemon, missing, "private", key="insider")).status == 403
+        assert (
+            await authz(daemon, "/closed/packages/never/never-1.tar.gz", "private", key="insider")
+        ).status == 204
+
+
 async def test_yet_its_passwords_cannot_be_guessed_without_end(tmp_path):
     path = "/main/packages/hidden/hidden-1.tar.gz"
     async with run_daemon(tmp_path / "data", Fine()) as daemon:

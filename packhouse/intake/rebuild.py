@@ -18,7 +18,6 @@ from packhouse.intake.moving import settle_places
 from packhouse.intake.receive import History, Intake, reap
 from packhouse.model import Area, Artifact, Claim, Ecosystem, Json, Principal
 from packhouse.names import SUBDIRS, ChannelName, parse_filename
-from packhouse.placement import Placement
 from packhouse.tree import Occupied, When
 
 SHOWN = 1000
@@ -172,10 +171,7 @@ class _Comparison:
         house = self._house
         claim = _claim(self._channel, path, size)
         self._intake.door(claim)
-        place = house.placement(self._channel)
-        if place is None:
-            return False
-        with _kept(house, place, path) as copy, self._intake.stage() as stage:
+        with _kept(house, self._channel, path) as copy, self._intake.stage() as stage:
             if copy is None:
                 return False
             with house.tree.open(copy) as file:
@@ -200,28 +196,39 @@ class _Comparison:
 
 
 @contextmanager
-def _kept(house: House, place: Placement, path: str) -> Iterator[str | None]:
+def _kept(house: House, channel: ChannelName, path: str) -> Iterator[str | None]:
     """Keep a second name of a file while it is judged; None if the file is not there.
 
     An upload that fails after its name was claimed takes its bytes away again. These are not its own: they were here
-    before, and are put back.
+    before, and are put back, to where the channel's files belong by then.
     """
-    lies_at, aside = place.where(path), f"incoming/orphan.{uuid.uuid4().hex}"
-    if house.tree.stat(lies_at) is None:
+    aside = f"incoming/orphan.{uuid.uuid4().hex}"
+    with house.placing(channel) as place:
+        found = place is not None and house.tree.stat(place.where(path)) is not None
+        if place is not None and found:
+            house.tree.put(aside, house.data / place.where(path), when=When.ABSENT)
+    if not found:
         yield None
         return
-    house.tree.put(aside, house.data / lies_at, when=When.ABSENT)
     try:
         yield aside
     finally:
-        if (
-            house.tree.stat(lies_at) is None
-            and house.catalog.artifacts.live(place.channel.name, path) is None
-        ):
-            with suppress(Occupied):  # somebody uploads it at this moment
-                house.tree.put(lies_at, house.data / aside, when=When.ABSENT)
-        house.tree.remove(aside)
-        house.tree.flush()
+        with house.placing(channel) as place:
+            if (
+                place is not None
+                and house.tree.stat(place.where(path)) is None
+                and _is_nobodys(house, channel, path)
+            ):
+                with suppress(Occupied):  # somebody uploads it at this moment
+                    house.tree.put(place.where(path), house.data / aside, when=When.ABSENT)
+            house.tree.remove(aside)
+            house.tree.flush()
+
+
+def _is_nobodys(house: House, channel: ChannelName, path: str) -> bool:
+    """Whether nothing is known of a path: it is neither live, nor was it deleted since."""
+    artifacts = house.catalog.artifacts
+    return artifacts.live(channel, path) is None and not artifacts.burnt(channel, path)
 
 
 _DEPTHS = {"packages": 3, "products": 4}

@@ -28,7 +28,7 @@ async def authz(call: Call) -> web.Response:
 
 
 def _decide(call: Call, path: str, root: str) -> int:
-    if root == "restricted":
+    if root == "restricted" and _is_public(call, path):
         return _decide_apart(call, path)
     meter = call.request[METER]
     meter.free = not meter.shown  # a stranger is asked to sign in, which is no work
@@ -39,7 +39,11 @@ def _decide(call: Call, path: str, root: str) -> int:
     meter.known(principal)
     if _may(call, principal, path, root):
         return _YES
-    return _WHO if principal.anonymous else _refused(meter, Forbidden(principal.name, Action.READ, path), _NO)
+    if principal.anonymous:
+        return _WHO
+    if _reads_beside(call, principal, path):
+        return _NO  # not counted, as what is missing is not: a limit would tell which packages are restricted
+    return _refused(meter, Forbidden(principal.name, Action.READ, path), _NO)
 
 
 def _refused(meter: Meter, error: Unauthenticated | Forbidden, status: int) -> int:
@@ -50,9 +54,10 @@ def _refused(meter: Meter, error: Unauthenticated | Forbidden, status: int) -> i
 
 
 def _decide_apart(call: Call, path: str) -> int:
-    """Decide about a restricted file, where a limit that is reached looks like any other refusal.
+    """Decide about a restricted file of a public channel, where a limit that is reached looks like any other refusal.
 
-    nginx asks here only if such a file is there. So what is counted here must not be noticed anywhere else, or the
+    nginx asks here only if such a file is there; of any other channel it asks about every path, and there one count
+    has to hold for all of them. So what is counted here must not be noticed anywhere else, or the
     limit would tell: wrong passwords are counted for each package by itself, and refusals not at all.
     """
     channel, _, inside = path.removeprefix("/").partition("/")
@@ -66,6 +71,30 @@ def _decide_apart(call: Call, path: str) -> int:
     if _may(call, principal, path, "restricted"):
         return _YES
     return _WHO if principal.anonymous else _NO
+
+
+def _is_public(call: Call, path: str) -> bool:
+    """Whether a path is one of a channel below `public/`, where nginx answers by itself what is not there."""
+    try:
+        channel = call.services.house.catalog.channels.find(parse_channel(path.split("/")[1]))
+    except (BadName, IndexError):
+        return False
+    return channel is not None and channel.place == "public"
+
+
+def _reads_beside(call: Call, principal: Principal, path: str) -> bool:
+    """Whether somebody who may not read the package of a path reads what all readers of its channel do."""
+    name, _, inside = path.removeprefix("/").partition("/")
+    try:
+        channel = call.services.house.catalog.channels.find(parse_channel(name))
+    except BadName:
+        return False
+    owner = owner_of(inside)
+    return (
+        channel is not None
+        and owner is not None
+        and call.services.rights.permits(principal, Action.READ, channel, owner[0])
+    )
 
 
 def _may(call: Call, principal: Principal, path: str, root: str) -> bool:
