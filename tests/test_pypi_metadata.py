@@ -150,6 +150,23 @@ def test_what_clients_do_not_need_is_a_warning(text, warning):
     assert (metadata.fatal, metadata.problems) == ((), ())
 
 
+def test_text_that_is_not_utf8_is_kept_with_its_bytes_escaped():
+    """Shown, and told to be so; what is given twice, and what clients resolve by, is not guessed at."""
+    metadata = parse(
+        HEAD.encode()
+        + b"Summary: caf\xe9 \xc3\xa9\nAuthor: \xff\nLicense: a\nLicense: \xe9\nRequires-Dist: \xe9\n\nbody \xe9\n"
+    )
+
+    assert metadata.undecodable == ("author", "description", "summary")
+    assert metadata.summary == "caf\\xe9 é"
+    assert metadata.fields["author"] == "\\xff"
+    assert metadata.fields["description"] == "body \\xe9\n"
+    assert "license" not in metadata.fields
+    assert "requires-dist is given twice or is not UTF-8" in " ".join(metadata.problems)
+    assert "'summary' is unknown, given twice or not UTF-8" in " ".join(metadata.warnings)
+    assert parse(HEAD + "Summary: \\xe9\n").undecodable == ()
+
+
 def test_old_license_file_lines_are_no_news():
     """Setuptools wrote them under Metadata 2.1 for years."""
     assert parse(HEAD + "License-File: LICENSE\n").warnings == ()

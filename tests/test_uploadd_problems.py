@@ -76,7 +76,8 @@ def test_the_body_serves_every_client():
     body = orjson.loads(answer.body)
 
     assert answer.headers["Content-Type"] == "application/problem+json"
-    assert list(body) == ["type", "title", "status", "detail", "code", "message", "error"]
+    keys = ["type", "title", "status", "detail", "code", "message", "error", "exception", "reason"]
+    assert list(body) == keys
     assert body["detail"] == body["message"] == body["error"] == answer.reason
     assert (body["status"], body["title"], body["code"]) == (409, "Conflict", "exists")
 
@@ -131,5 +132,10 @@ def test_every_route_declares_who_may_call_it():
     from uploadd.routing import OPEN
 
     assert all(route.action is not None for route in wiring.ROUTES)
-    assert {route.pattern for route in wiring.ROUTES if route.action is OPEN} == {"/health", "/_authz"}
+    assert {route.pattern for route in wiring.ROUTES if route.action is OPEN} == {
+        "/health",
+        "/_authz",
+        "/api/1",
+        "/api/1/openapi.json",
+    }
     assert all(route.action != "read" for route in wiring.ROUTES if route.method != "GET")
