@@ -23,7 +23,8 @@ def size(first: int | None) -> int:
     """Return how many items a page is to have.
 
     Raises:
-        Malformed: it is no number from 1 to 100.
+        Malformed: it is no number from 1 to 100. Most of these are refused with the query (`limits.py`), but a variable
+            may be a number in another spelling, such as 1e9.
     """
     wanted = USUAL if first is None else first
     if not 1 <= wanted <= MOST:

@@ -19,7 +19,6 @@ from graphql import (
     parse,
     validate,
 )
-from graphql.execution import AbortedGraphQLExecutionError
 
 from packhouse.errors import Malformed, PackhouseError, Unprocessable
 from packhouse.model import Json
@@ -41,17 +40,25 @@ _CAPITAL = re.compile("(?=[A-Z])")
 _LOG = logging.getLogger("uploadd.graphql")
 
 
+class TooLate(BaseException):
+    """Ends an execution. The library would take an `Exception` for the error of one field, and go on."""
+
+
 class Deadline:
-    """Ends the execution of a query that takes too long, at its next field (an `AbortSignal` of graphql-core)."""
+    """Ends the execution of a query that takes too long, at its next field.
 
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._end = clock, clock() + seconds
-        self.reason = Unprocessable(f"the query takes longer than {seconds:g} seconds; ask for less at once")
+    Args:
+        seconds: how long it may take; None for as long as it does.
+        clock: in seconds.
+    """
 
-    @property
-    def aborted(self) -> bool:
-        """Whether it is over."""
-        return self._clock() > self._end
+    def __init__(self, seconds: float | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._end = clock, None if seconds is None else clock() + seconds
+
+    def check(self) -> None:
+        """Pass, or raise `TooLate`."""
+        if self._end is not None and self._clock() > self._end:
+            raise TooLate
 
 
 def answer(call: Call, question: Question, timeout_s: float = TIMEOUT_S) -> Answer:
@@ -74,10 +81,11 @@ def answer(call: Call, question: Question, timeout_s: float = TIMEOUT_S) -> Answ
             operation_name=question.operation_name,
             field_resolver=_resolve,
             # A change is never given up halfway: it is one, and small.
-            abort_signal=None if changes else Deadline(timeout_s),  # type: ignore[arg-type]  # any object with its two attributes, says its documentation
+            context_value=Deadline(None if changes else timeout_s),
         )
-    except AbortedGraphQLExecutionError as late:
-        return Answer(200, {"errors": _errors([_located(late.__cause__ or late)]), "data": None})
+    except TooLate:
+        late = Unprocessable(f"the query takes longer than {timeout_s:g} seconds; ask for less at once")
+        return Answer(200, {"errors": [told(str(late), late.code)], "data": None})
     errors = result.errors or []
     if result.data is None and errors and all(error.path is None for error in errors):
         return Answer(400, {"errors": _errors(errors)})
@@ -85,8 +93,9 @@ def answer(call: Call, question: Question, timeout_s: float = TIMEOUT_S) -> Answ
     return Answer(200, {**told_errors, "data": result.data})
 
 
-def _resolve(source: Mapping[str, Json], info: GraphQLResolveInfo[None], **arguments: Json) -> Json:
+def _resolve(source: Mapping[str, Json], info: GraphQLResolveInfo[Deadline], **arguments: Json) -> Json:
     """Return the value of a field: plain, or what its function returns."""
+    info.context.check()
     value = source[_snake(info.field_name)]
     return (
         value(**{_snake(name): argument for name, argument in arguments.items()})
@@ -100,10 +109,8 @@ def _snake(name: str) -> str:
     return _CAPITAL.sub("_", name).lower()
 
 
-def _located(error: BaseException) -> GraphQLError:
-    if isinstance(error, GraphQLError):
-        return error
-    return GraphQLError(str(error), original_error=error if isinstance(error, Exception) else None)
+def _located(error: GraphQLError | Malformed) -> GraphQLError:
+    return error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
 
 
 def _errors(errors: Sequence[GraphQLError]) -> list[Json]:

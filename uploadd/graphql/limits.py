@@ -30,7 +30,7 @@ from uploadd.graphql.connections import MOST, USUAL
 TOKENS = 2000
 """Words and signs of a query."""
 DEPTH = 8
-"""Fields within fields."""
+"""Fields within fields; `edges { node }` is one level, as `nodes` is."""
 INTROSPECTION_DEPTH = 20
 """The same below `__schema` and `__type`: a type is told wrapper by wrapper. The library bounds the lists in it."""
 ALIASES = 20
@@ -38,8 +38,8 @@ ALIASES = 20
 FIELDS = 500
 """Fields and uses of fragments, those within fragments each time."""
 FRAGMENTS = 50
-COST = 1000
-"""Items of lists that an answer may hold."""
+COST = 2000
+"""Items of lists that an answer may hold: three lists within each other, at their usual size, are 1110."""
 
 LISTS = frozenset({"channels", "packages", "search", "content", "versions", "files", "events", "apiKeys"})
 """The fields that hold `first` items of something."""
@@ -98,7 +98,7 @@ class _Count:
     fields: int = 0
     roots: int = 0
 
-    def level(self, selections: SelectionSetNode | None, depth: int, deepest: int) -> int:
+    def level(self, selections: SelectionSetNode | None, depth: int, deepest: int, parent: str = "") -> int:
         """Count the fields that lie at one depth and all below; returns how many items they may hold."""
         if selections is None:
             return 0
@@ -115,7 +115,8 @@ class _Count:
                 raise _too_much("levels of fields within fields", deepest)
             self.roots += depth == 1 and name != "__typename"
             limit = INTROSPECTION_DEPTH if name in _ABOUT_THE_SCHEMA else deepest
-            below = self.level(node.selection_set, depth + 1, limit)
+            deeper = depth if (parent, name) == ("edges", "node") else depth + 1
+            below = self.level(node.selection_set, deeper, limit, name)
             cost += self._size(node) * (1 + below) if name in LISTS else below
         return cost
 
