@@ -22,7 +22,6 @@ STEPS = (
     (Channels, "set_private"),
     (Grants, "give"),
     (Grants, "take"),
-    (Grants, "reconsider"),
     (FsTree, "move"),
     (FsTree, "remove"),
     (FsTree, "flush"),

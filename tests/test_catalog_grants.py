@@ -183,21 +183,21 @@ def test_a_move_marks_what_is_published_of_it(catalog):
     assert all(back.awaited[area] > given.awaited[area] for area in AREAS)
 
 
-def test_a_grant_to_everyone_on_the_channel_is_reconsidered(catalog):
-    """What everyone may change in the whole channel they may read, closed packages too."""
-    grants = catalog.grants
+def test_a_grant_to_everyone_on_the_channel_decides_anew_about_closed_packages(catalog):
+    """What everyone may change in the whole channel they may read; in one transaction, since a crash comes between two."""
+    grants, wide = catalog.grants, right("group:everyone", WRITE, None)
     grants.close("main", *SIX)
     grants.close("main", "generic", "tool")
-    assert grants.give(right("group:everyone", WRITE, None)).moved is False
-    again = grants.reconsider("main", {SIX: AREAS})
-    assert (again.moved, again.changed, set(again.awaited)) == (True, True, set(AREAS))
+    given = grants.give(wide, closed={SIX: AREAS})
+    assert (given.moved, given.changed, given.restricted) == (True, True, False)
+    assert set(given.awaited) == set(AREAS)
     assert grants.restricted("main") == frozenset()
+    assert grants.give(wide, closed={SIX: AREAS}) == Given(changed=False, awaited={})
 
-    grants.take(right("group:everyone", WRITE, None))
-    assert grants.reconsider("main", {}).moved
+    taken = grants.take(wide)
+    assert (taken.moved, taken.changed, taken.restricted) == (True, True, True)
     assert grants.restricted("main") == grants.closed("main") == {SIX, ("generic", "tool")}
-    assert grants.reconsider("main", {}) == Given(changed=False, moved=False, awaited={})
-    assert grants.reconsider("other", {}) == Given(changed=False, awaited={})
+    assert grants.take(wide) == Given(changed=False, awaited={})
 
 
 PLACES = st.sampled_from([None, ("pypi", None), ("pypi", "a"), ("generic", "a"), ("conda", "a")])
@@ -233,8 +233,6 @@ def test_what_is_kept_is_what_the_rule_says(shared, steps):
             continue
         if verb == "give" and one:
             ever.add(package)
-        if principal == "group:everyone" and not one:
-            grants.reconsider("main", {})  # as packhouse/intake/moving.py does
 
     assert grants.closed("main") == ever
     policy = Policy(channel="main", grants=grants.of_channel("main"), closed=grants.closed("main"))

@@ -17,7 +17,7 @@ from indexer.survey import Survey
 from packhouse.errors import NotFound, Unavailable
 from packhouse.house import open_house
 from packhouse.intake import moving
-from packhouse.model import Action, Ecosystem, Grant
+from packhouse.model import Action, Area, Ecosystem, Grant
 from packhouse.names import ChannelName
 from packhouse.tree import When
 
@@ -422,6 +422,51 @@ def test_a_change_that_is_killed_between_two_steps_is_ended_by_whoever_comes_nex
         world.close()
     assert set(outcomes[:-1]) == {"killed"}
     assert len(outcomes) >= 4, "a transaction, a rename and a flush at least"
+
+
+@pytest.mark.parametrize("change", sorted(CHANGES))
+def test_a_change_that_was_killed_is_whole_once_it_is_answered(tmp_path, template, child, change):
+    """Whoever asks again, with nobody who tidied up meanwhile: the answer says what is so, and what to wait for."""
+    before, killed = CHANGES[change]
+    for words in before:
+        assert child(NEVER, _copy(template, tmp_path / "start") / "data", *words) == "answered"
+    start = _copy(template, tmp_path / "start")
+    reopen(start).settle()
+    wanted = _copy(start, tmp_path / "wanted")
+    assert child(NEVER, wanted / "data", *killed) == "answered"
+
+    outcome, step = "", 0
+    while outcome != "answered":
+        step += 1
+        left = _copy(start, tmp_path / str(step))
+        outcome = child(step, left / "data", *killed)
+        assert child(NEVER, left / "data", *killed) == "answered"
+        world = reopen(left)
+        assert lying(world.house) == lying(reopen(wanted).house), f"killed at step {step}"
+        world.close()
+    assert step >= 4
+
+
+def _copy(source, target):
+    if not target.exists():
+        shutil.copytree(source, target)
+    return target
+
+
+def test_what_a_crash_left_is_moved_and_waited_for_by_whoever_asks_again(world):
+    """The transaction was there, and nothing after it."""
+    own = [area for area in world.house.catalog.areas.known("main") if area.key == "secret"]
+    world.house.catalog.grants.give(grant(), areas=[*own, Area("main", "pypi", "root")])
+
+    again = moving.give(world.house, grant())
+
+    assert (again.changed, again.note) == (False, moving.CACHES)
+    assert misplaced(world.house) == []
+    assert Area("main", "pypi", "root") in again.awaited
+    world.settle()
+    assert world.house.catalog.areas.unpublished(again.awaited) == set()
+    world.house.catalog.channels.set_private("main", private=True, place="private", areas=own)
+    assert Area("", "", "site") in moving.set_private(world.house, "main", private=True).awaited
 
 
 @pytest.mark.parametrize("place", ["public", "private"])

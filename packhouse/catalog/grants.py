@@ -21,6 +21,7 @@ from packhouse.model import Action, Area, Ecosystem, Grant, Policy
 
 _T = schema.grants
 _KINDS = ("user", "service", "group")
+_NONE: Mapping[tuple[str, str], Iterable[Area]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +30,9 @@ class Given:
 
     Attributes:
         changed: False where it was so already.
-        restricted: whether the package belongs to `restricted/` now; False for a grant on a whole channel.
-        moved: whether that is new, so that the package's files have to move.
+        restricted: whether the package belongs to `restricted/` now; of a grant on a whole channel, whether one does
+            that did not before.
+        moved: whether that is new, so that files have to move.
         awaited: generations that publish the move.
     """
 
@@ -107,12 +109,20 @@ class Grants:
 
     # --- changing -------------------------------------------------------------------------------------------
 
-    def give(self, grant: Grant, *, areas: Iterable[Area] = ()) -> Given:
+    def give(
+        self,
+        grant: Grant,
+        *,
+        areas: Iterable[Area] = (),
+        closed: Mapping[tuple[str, str], Iterable[Area]] = _NONE,
+    ) -> Given:
         """Give a right; giving it twice is giving it once.
 
         Args:
             grant: on a channel or on a package, which need not be there yet.
             areas: what is published of the package; marked if its files have to move.
+            closed: the same of each closed package, (ecosystem, package), for a grant to `everyone` on a whole channel:
+                what they may change there they may read, closed packages too.
 
         Raises:
             NotFound: there is no such channel, user, service account or group.
@@ -121,13 +131,21 @@ class Grants:
         _check(grant)
         with writing(self._engine) as connection:
             _refuse_unknown(connection, grant)
-            return give(connection, grant, self._clock(), areas=areas)
+            given = give(connection, grant, self._clock(), areas=areas)
+            return _reconsider(connection, grant, self._clock(), closed, given)
 
-    def take(self, grant: Grant, *, areas: Iterable[Area] = ()) -> Given:
-        """Take a right away; the package stays closed. `areas` as for `give`."""
+    def take(
+        self,
+        grant: Grant,
+        *,
+        areas: Iterable[Area] = (),
+        closed: Mapping[tuple[str, str], Iterable[Area]] = _NONE,
+    ) -> Given:
+        """Take a right away; the package stays closed. `areas` and `closed` as for `give`."""
         with writing(self._engine) as connection:
             gone = connection.execute(delete(_T).where(*_same(grant))).rowcount > 0
-            return _settle(connection, grant, self._clock(), areas, changed=gone)
+            given = _settle(connection, grant, self._clock(), areas, changed=gone)
+            return _reconsider(connection, grant, self._clock(), closed, given)
 
     def close(self, channel: str, ecosystem: str, package: str, *, areas: Iterable[Area] = ()) -> Given:
         """Switch the defaults off for a package without granting anything: only admins may use it then."""
@@ -136,33 +154,6 @@ class Grants:
             there = _closed_row(connection, channel, ecosystem, package) is not None
             _close(connection, about, self._clock())
             return _settle(connection, about, self._clock(), areas, changed=not there)
-
-    def reconsider(self, channel: str, areas: Mapping[tuple[str, str], Iterable[Area]]) -> Given:
-        """Decide anew which closed packages of a channel are restricted, after a grant on the whole channel changed.
-
-        What `everyone` may do in the whole channel covers reading its closed packages; taking that away restricts them.
-
-        Args:
-            channel: where.
-            areas: what is published of each closed package, (ecosystem, package); marked if its files have to move.
-        """
-        table = schema.closed
-        moved, awaited = False, dict[Area, int]()
-        with writing(self._engine) as connection:
-            rows = connection.execute(select(table).where(table.c.channel == channel)).all()
-            for row in rows:
-                about = Grant(
-                    principal="",
-                    action=Action.READ,
-                    channel=channel,
-                    ecosystem=row.ecosystem,
-                    package=row.package,
-                )
-                mine = areas.get((row.ecosystem, row.package), ())
-                given = _settle(connection, about, self._clock(), mine, changed=False)
-                awaited.update(given.awaited)
-                moved = moved or given.moved
-        return Given(changed=moved, moved=moved, awaited=awaited)
 
 
 def give(connection: Connection, grant: Grant, now: int, *, areas: Iterable[Area] = ()) -> Given:
@@ -181,6 +172,36 @@ def forget_principal(connection: Connection, principal: str) -> None:
     No file has to move: what is restricted depends on what `everyone` was granted, and `everyone` stays.
     """
     connection.execute(delete(_T).where(_T.c.principal == principal))
+
+
+def _reconsider(
+    connection: Connection,
+    grant: Grant,
+    now: int,
+    areas: Mapping[tuple[str, str], Iterable[Area]],
+    given: Given,
+) -> Given:
+    """Decide anew which closed packages are restricted, after a grant to `everyone` on the whole channel changed.
+
+    In the transaction of that change: between two, a crash would leave a package readable by all that nobody may read.
+    """
+    if grant.package is not None or grant.principal != f"group:{access.EVERYONE}":
+        return given
+    table, awaited = schema.closed, dict[Area, int]()
+    moved = restricted = False
+    for row in connection.execute(select(table).where(table.c.channel == grant.channel)).all():
+        about = Grant(
+            principal="",
+            action=Action.READ,
+            channel=grant.channel,
+            ecosystem=row.ecosystem,
+            package=row.package,
+        )
+        mine = areas.get((row.ecosystem, row.package), ())
+        one = _settle(connection, about, now, mine, changed=False)
+        awaited.update(one.awaited)
+        moved, restricted = moved or one.moved, restricted or (one.moved and one.restricted)
+    return Given(changed=given.changed, restricted=restricted, moved=moved, awaited=awaited)
 
 
 def _settle(connection: Connection, grant: Grant, now: int, areas: Iterable[Area], *, changed: bool) -> Given:

@@ -70,14 +70,10 @@ def take(house: House, grant: Grant) -> Moved:
 
 def close(house: House, channel: str, ecosystem: str, package: str) -> Moved:
     """Switch the defaults off for a package without granting anything. Raises `Unavailable` as `give` does."""
-
-    def change(areas: Iterable[Area]) -> Given:
-        return house.catalog.grants.close(channel, ecosystem, package, areas=areas)
-
     with house.seizing(channel):
-        return _follow(
-            house, channel, change(_areas(house, channel, ecosystem, package)), (ecosystem, package)
-        )
+        areas = _areas(house, channel, ecosystem, package)
+        given = house.catalog.grants.close(channel, ecosystem, package, areas=areas)
+        return _follow(house, channel, given, areas, (ecosystem, package))
 
 
 def set_private(house: House, name: str, private: bool) -> Moved:
@@ -147,6 +143,8 @@ def _set_private(house: House, name: str, private: bool | None) -> Moved:
             name, private=wanted, place=place, areas=births(name)
         )
         moved = _arrange(house, name)
+        if moved and not changed:
+            awaited = _due(house, (*births(name), Area("", "", "site")))
     if changed or moved:
         house.wake.poke("wake")
     # Moved, although nothing changed: somebody died who was about to make it private.
@@ -158,28 +156,43 @@ def _change(house: House, grant: Grant, change: Callable[..., Given]) -> Moved:
     with house.seizing(grant.channel):
         if grant.package is not None and grant.ecosystem is not None:
             package = (grant.ecosystem, grant.package)
-            given = change(grant, areas=_areas(house, grant.channel, *package))
-            return _follow(house, grant.channel, given, package)
-        given = change(grant)
+            areas = _areas(house, grant.channel, *package)
+            return _follow(house, grant.channel, change(grant, areas=areas), areas, package)
         if grant.principal != f"group:{EVERYONE}":
-            return Moved(changed=given.changed, awaited={})
-        closed = house.catalog.grants.closed(grant.channel)
-        areas = {package: _areas(house, grant.channel, *package) for package in closed}
-        again = house.catalog.grants.reconsider(grant.channel, areas)
-        moved = _follow(house, grant.channel, again, None)
-        return Moved(changed=given.changed, awaited=moved.awaited, note=moved.note)
+            return Moved(changed=change(grant).changed, awaited={})
+        closed = {
+            package: _areas(house, grant.channel, *package)
+            for package in house.catalog.grants.closed(grant.channel)
+        }
+        every = [area for areas in closed.values() for area in areas]
+        return _follow(house, grant.channel, change(grant, closed=closed), every, None)
 
 
-def _follow(house: House, channel: str, given: Given, package: tuple[str, str] | None) -> Moved:
-    """Move what the catalog says has to move; the caller has seized the channel."""
-    if not given.moved:
+def _follow(
+    house: House, channel: str, given: Given, areas: Iterable[Area], package: tuple[str, str] | None
+) -> Moved:
+    """Move what the catalog says has to move; the caller has seized the channel.
+
+    Whether or not that is new: somebody may have died, or the disk have failed, who was to move it, and whoever asks
+    again is told that it is done.
+    """
+    moved = _arrange(house, channel, package)
+    if not moved and not given.moved:
         return Moved(changed=given.changed, awaited=given.awaited)
-    _arrange(house, channel, package)
     house.wake.poke("wake")
     place = house.placement(channel)
-    hidden = given.restricted or package is None
     public = place is not None and place.channel.place == "public"
-    return Moved(changed=given.changed, awaited=given.awaited, note=CACHES if hidden and public else "")
+    return Moved(
+        changed=given.changed,
+        awaited=given.awaited if given.moved else _due(house, areas),
+        note=CACHES if given.restricted and public else "",
+    )
+
+
+def _due(house: House, areas: Iterable[Area]) -> dict[Area, int]:
+    """Return what is yet to be published of some areas, and the generations to wait for."""
+    found = {area: house.catalog.areas.generation(area) for area in areas}
+    return {area: generation for area, generation in found.items() if generation}
 
 
 def _areas(house: House, channel: str, ecosystem: str, package: str) -> list[Area]:
