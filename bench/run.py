@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import hashlib
 import http.server
+import json
 import os
 import platform
 import socket
@@ -188,6 +189,44 @@ def serve_a_page(bench: Bench, seconds: float) -> None:
     )
 
 
+ABUSE = {
+    "depth 50": "{ channel " * 50 + "{ name }" + " }" * 50,
+    "200 aliases": "{" + " ".join(f"a{n}: viewer {{ login }}" for n in range(200)) + "}",
+    "fragments in a circle": "{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }",
+    "one object 490 times": "{" + "viewer { login } " * 490 + "}",
+    "1 MB": "{ viewer { login } }" + " " * (1 << 20),
+}
+
+
+def refuse_a_query(bench: Bench, tries: int) -> None:
+    """The slowest refusal of a GraphQL query that asks for too much, and the answer to one that does not."""
+
+    def asked(query: str, expected: int) -> float:
+        body = json.dumps({"query": query}).encode()
+        times = []
+        for _ in range(tries):
+            begin = time.perf_counter()
+            status, _headers, answer = bench.server.ask(
+                "/api/graphql", "POST", body, key=True, Content_Type="application/json"
+            )
+            times.append((time.perf_counter() - begin) * 1000)
+            if status != expected or (status == 400) != (b'"errors"' in answer):
+                raise SystemExit(f"the query {query[:40]!r} was answered {status}: {answer[:300]!r}")
+        return statistics.median(times)
+
+    honest = asked("{ viewer { login } channels { nodes { name packages { nodes { name latest } } } } }", 200)
+    times = {what: asked(query, 400) for what, query in ABUSE.items()}
+    slowest = max(times, key=lambda what: times[what])
+    bench.add(
+        "refuse a GraphQL query",
+        times[slowest],
+        "answer a small one",
+        honest,
+        "ms",
+        f"slowest of {len(times)}: {slowest}; the aim is 200 ms",
+    )
+
+
 @contextmanager
 def file_server(folder: Path) -> Iterator[int]:
     """Python's own server at its best: it keeps connections as nginx does, buffers, and is quiet."""
@@ -278,6 +317,7 @@ def main() -> None:
         bench = Bench(server, Path(name), [])
         upload_against_the_disk(bench, options.tries)
         serve_a_page(bench, options.seconds)
+        refuse_a_query(bench, options.tries)
         publish_into_a_large_subdir(bench, options.packages, options.tries)
     show(bench.rows)
 
