@@ -11,7 +11,8 @@ from indexer_support import World
 
 from indexer import pages
 from packhouse.ecosystems import PackageView, Section
-from packhouse.model import Channel
+from packhouse.intake import moving
+from packhouse.model import Action, Channel, Grant
 from packhouse.names import ChannelName
 
 
@@ -99,6 +100,19 @@ def test_versions_and_their_top_hashes_are_a_file(world):
     told = json.loads(world.files()["public/main/pypi/one/versions.json"])
     assert [version["version"] for version in told["versions"]] == ["2.0", "1.0"]
     assert told["versions"][0].keys() == {"version", "top_hash", "yanked", "last_uploaded", "files"}
+
+
+def test_versions_are_as_restricted_as_their_package(world):
+    """They lie in a folder that moves as a whole."""
+    world.wheel("one")
+    world.settle()
+    world.house.catalog.groups.create("team")
+    grant = Grant(principal="group:team", action=Action.READ, channel="main", ecosystem="pypi", package="one")
+    moving.give(world.house, grant)
+    world.settle()
+
+    assert not [path for path in world.files() if "/one/" in path]
+    assert "restricted/main/pypi/one/versions.json" in world.files("restricted")
 
 
 def test_a_package_page_escapes_what_was_uploaded(world):

@@ -88,6 +88,7 @@ artifacts = Table(
     Index("ix_artifacts_package", "channel", "ecosystem", "package"),
     Index("ix_artifacts_directory", "channel", "ecosystem", "directory", "serial"),
     Index("ix_artifacts_filename", "channel", "filename"),
+    Index("ix_artifacts_sha256", "sha256"),
     Index("ix_artifacts_state", "state", sqlite_where=text("state = 'pending'"),
           postgresql_where=text("state = 'pending'")),
     # The indexer asks before each publication for overwritten files that wait: nearly always none.
