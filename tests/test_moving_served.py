@@ -187,27 +187,30 @@ def test_a_project_that_is_flipped_is_read_by_nobody_while_it_is_restricted(worl
     assert_whole(world)
 
 
-@pytest.mark.soak
 def test_a_channel_that_is_flipped_by_processes_that_are_killed(world):
-    """A thousand times, killed between any two steps and begun again until there is an answer."""
-    state, steps = State(), itertools.cycle(range(1, 6))
-    killed = 0
+    flip_and_kill(world, 3)
+
+
+@pytest.mark.soak
+def test_a_channel_that_is_flipped_a_thousand_times_by_processes_that_are_killed(world):
+    flip_and_kill(world, 500)
+
+
+def flip_and_kill(world, count) -> None:
+    """Each change is killed before its first step, begun again, killed before its second, until there is an answer."""
+    state, killed = State(), 0
     with running_nginx(world.house.data) as nginx, child_processes() as child:
 
         def change(word):
             nonlocal killed
-            while (outcome := child(next(steps), world.house.data, word)) != "answered":
+            for step in itertools.count(1):
+                outcome = child(step, world.house.data, word)
+                if outcome == "answered":
+                    return
                 assert outcome == "killed"
                 killed += 1
 
-        flip(
-            world,
-            state,
-            nginx.port,
-            addresses(world),
-            lambda: change("private"),
-            lambda: change("public"),
-            500,
-        )
-    assert killed > 500
+        paths = addresses(world)
+        flip(world, state, nginx.port, paths, lambda: change("private"), lambda: change("public"), count)
+    assert killed >= 2 * 3 * count, "a transaction, a rename and a flush at least"
     assert_whole(world)
