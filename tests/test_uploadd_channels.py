@@ -1,13 +1,20 @@
 """Channels and grants over HTTP: what is private is not told of, and rights change at once."""
 
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import orjson
 import pytest
 from house_support import Direct
+from moving_support import misplaced
+from nginx_support import wait_for
 from uploadd_support import run_daemon
 
 from packhouse.model import Action, Ecosystem, Grant
 from packhouse.names import parse_channel
 from packhouse.rights import Rights
+from packhouse.tree import When
 from uploadd.app import ROUTES
 from uploadd.routing import Router
 from uploadd.target import parse_target
@@ -297,3 +304,36 @@ def test_a_channel_or_a_package_may_be_called_like_a_route(name):
         for method in ("POST", "DELETE"):
             route, _ = router.resolve(method, parse_target(path))
             assert route.pattern == "/api/1/{channel}/{project}/{version}/yank"
+
+
+class TestBesideOthers:
+    async def test_changes_that_wait_for_one_channel_keep_nobody_else_waiting(self, daemon):
+        """More of them than there are threads for anything; whoever may read what is private is asked all the while."""
+        writing, written = threading.Event(), threading.Event()
+
+        def write():
+            with daemon.house.placing("main"):
+                writing.set()
+                written.wait(60)
+
+        with ThreadPoolExecutor(1) as writer:
+            writer.submit(write)
+            await asyncio.to_thread(writing.wait, 60)
+            path = "/admin/package/p{}/group/team/read/"
+            changes = [asyncio.create_task(daemon.ask("PUT", path.format(n), key="admin")) for n in range(20)]
+            try:
+                asked = [await daemon.ask("GET", f"{CHANNELS}closed/", key="insider") for _ in range(20)]
+                assert {answer.status for answer in asked} == {200}
+                assert not any(change.done() for change in changes)
+            finally:
+                written.set()
+            assert {answer.status for answer in await asyncio.gather(*changes)} == {200}
+
+    async def test_the_daemon_ends_what_a_crash_left_between_the_trees(self, tmp_path):
+        """The indexer need not run for that."""
+        async with run_daemon(tmp_path / "data", Direct()) as first:
+            house = first.house
+            house.tree.put("public/main/simple/index.html", b"x", when=When.ALWAYS)
+            house.catalog.channels.set_private("main", private=True, place="private")
+            assert misplaced(house)
+            await asyncio.to_thread(wait_for, lambda: not misplaced(house))

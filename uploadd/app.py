@@ -15,6 +15,7 @@ from aiohttp.web_protocol import RequestPayloadError
 from packhouse.errors import Malformed, PackhouseError
 from packhouse.house import House
 from packhouse.intake.changes import tidy
+from packhouse.intake.moving import settle_places
 from packhouse.intake.receive import Intake, reap
 from packhouse.intake.stage import sweep
 from packhouse.model import ANONYMOUS, Action
@@ -85,6 +86,9 @@ IN_FLIGHT: web.AppKey[InFlight] = web.AppKey("in-flight", InFlight)
 
 REAP_EVERY_S = 5.0
 """How often uploads of dead processes are looked for, in seconds."""
+
+SETTLE_EVERY_S = 5.0
+"""How often what a crash left between the trees is looked for, in seconds."""
 
 DRAIN_S, DRAIN_BYTES = 10.0, 1 << 30
 """How much of a refused body is read and thrown away: seconds, bytes."""
@@ -266,6 +270,7 @@ async def _background(services: Services) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(services.publication.watch(), name="publication"),
         asyncio.create_task(_reap(services), name="reaper"),
+        asyncio.create_task(_settle(services), name="places"),
     ]
     yield
     for task in tasks:
@@ -294,3 +299,16 @@ async def _reap(services: Services) -> None:
             if count or litter:
                 _LOG.info("took care of %d abandoned uploads, removed %d staged files", count, len(litter))
         await asyncio.sleep(REAP_EVERY_S)
+
+
+async def _settle(services: Services) -> None:
+    """Move what a crash left between the trees, at the start and every few seconds; no indexer need run for that."""
+    while True:
+        try:
+            if moved := await services.change(settle_places, services.house):
+                _LOG.warning(
+                    "%d folders lay where others may read, or fewer: moved to where they belong", moved
+                )
+        except PackhouseError as error:
+            _LOG.warning("what a crash left between the trees could not be moved: %s", error)
+        await asyncio.sleep(SETTLE_EVERY_S)

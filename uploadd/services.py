@@ -22,14 +22,16 @@ T = TypeVar("T")
 QUICK_THREADS = 8
 WRITE_THREADS = 8
 JUDGE_THREADS = 8
+MOVE_THREADS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """Everything a handler may use; one per application.
 
-    The domain is synchronous. Three pools keep its kinds of work apart, so that catalog look-ups never wait
-    for somebody's archive: `quick` for the catalog, `write` for bodies, `judge` for inspect, place and commit.
+    The domain is synchronous. Four pools keep its kinds of work apart, so that catalog look-ups never wait
+    for somebody's archive: `quick` for the catalog, `write` for bodies, `judge` for inspect, place and commit,
+    `move` for what waits until nobody writes into a channel.
     """
 
     house: House
@@ -50,14 +52,21 @@ class Services:
     judge: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(JUDGE_THREADS, thread_name_prefix="judge")
     )
+    move: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(MOVE_THREADS, thread_name_prefix="move")
+    )
 
     async def ask(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a short blocking call (catalog, small file) in a thread."""
         return await run(self.quick, function, *args, **kwargs)
 
+    async def change(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a change of who may read what (`intake/moving.py`): it waits for whoever writes into the channel."""
+        return await run(self.move, function, *args, **kwargs)
+
     def close(self) -> None:
         """Let the threads finish what they do."""
-        for pool in (self.quick, self.write, self.judge):
+        for pool in (self.quick, self.write, self.judge, self.move):
             pool.shutdown(wait=True)
 
 

@@ -71,7 +71,7 @@ async def create(call: Call) -> web.Response:
     private = fields.flag("private", default=False)
     auditing.tell(call, object_=name, note="private" if private else "")
     house = call.services.house
-    awaited = await call.services.ask(
+    awaited = await call.services.change(
         house.create_channel, name, private=private, overwrite=fields.flag("overwrite", default=False)
     )
     channel = await call.services.ask(house.catalog.channels.get, name)
@@ -87,7 +87,7 @@ async def set_visibility(call: Call) -> web.Response:
     private = fields.flag("private")
     auditing.tell(call, action="channel private" if private else "channel public")
     house = call.services.house
-    moved = await call.services.ask(moving.set_private, house, name, private)
+    moved = await call.services.change(moving.set_private, house, name, private)
     channel = await call.services.ask(house.catalog.channels.get, name)
     return await _changed(call, moved, {"channel": record(channel)})
 
@@ -125,7 +125,7 @@ async def give(call: Call) -> web.Response:
         {name: text for name in _FIELDS if (text := fields.optional_text(name)) is not None},
     )
     auditing.tell(call, object_=access.explain(grant))
-    moved = await call.services.ask(moving.give, call.services.house, grant)
+    moved = await call.services.change(moving.give, call.services.house, grant)
     return await _changed(call, moved, {"grant": _shown(grant)})
 
 
@@ -135,7 +135,7 @@ async def take(call: Call) -> web.Response:
     auditing.tell(call, object_=access.explain(grant))
     house = call.services.house
     await call.services.ask(house.catalog.channels.get, grant.channel)
-    moved = await call.services.ask(moving.take, house, grant)
+    moved = await call.services.change(moving.take, house, grant)
     return await _changed(call, moved, {"grant": _shown(grant)})
 
 

@@ -59,7 +59,9 @@ async def create(call: Call) -> web.Response:
     """Make a product that nobody but the caller (and admins) may read, and make the caller its maintainer."""
     name = productrights.parse_name((await json_fields(call, ("name",))).text("name"))
     auditing.tell(call, object_=name)
-    await _settle(call, await call.services.ask(lambda: productrights.create(productrights.here(call), name)))
+    await _settle(
+        call, await call.services.change(lambda: productrights.create(productrights.here(call), name))
+    )
     return json_answer({"name": name}, 201)
 
 
@@ -96,7 +98,7 @@ async def delete(call: Call) -> web.Response:
         productrights.require(at, Action.MAINTAIN, name)
         return productrights.delete(at, name, now=now, note=note)
 
-    return await _gone(call, await call.services.ask(work))
+    return await _gone(call, await call.services.change(work))
 
 
 async def delete_version(call: Call) -> web.Response:
@@ -136,7 +138,7 @@ async def modify(call: Call) -> web.Response:
         auditing.tell(call, object_=f"{name} for {key.kind}:{key.account}", note=", ".join(wanted))
         return productrights.set_permissions(at, name, key, wanted)
 
-    await _settle(call, await call.services.ask(work))
+    await _settle(call, await call.services.change(work))
     return json_answer({"product": name, "permissions": [str(action) for action in wanted]}, 201)
 
 
@@ -150,7 +152,7 @@ async def unmodify(call: Call) -> web.Response:
         return json_answer({"product": name, "version": version, "deleted": True})
     fields = await json_fields(call, ("product", "token"))
     name = productrights.parse_name(fields.text("product"))
-    return await _gone(call, await call.services.ask(_delete_token, call, name, fields.text("token")))
+    return await _gone(call, await call.services.change(_delete_token, call, name, fields.text("token")))
 
 
 def _delete_token(call: Call, name: str, token: str) -> Mapping[Area, int]:

@@ -56,12 +56,16 @@ async def permissions(call: Call) -> web.Response:
 
 async def grant(call: Call) -> web.Response:
     """Give a right on a package; the first one closes it to everybody else."""
-    return await _moved(call, await call.services.ask(lambda: moving.give(call.services.house, _grant(call))))
+    return await _moved(
+        call, await call.services.change(lambda: moving.give(call.services.house, _grant(call)))
+    )
 
 
 async def revoke(call: Call) -> web.Response:
     """Take a right on a package away; one that was not given stays so, and the package stays closed."""
-    return await _moved(call, await call.services.ask(lambda: moving.take(call.services.house, _grant(call))))
+    return await _moved(
+        call, await call.services.change(lambda: moving.take(call.services.house, _grant(call)))
+    )
 
 
 def _grant(call: Call) -> Grant:
