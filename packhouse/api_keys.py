@@ -103,7 +103,8 @@ def get(id: str, *, registry: str | None = None) -> APIKey | None:  # noqa: A002
 def create(name: str, expires_in_days: int = 90, *, registry: str | None = None) -> tuple[APIKey, str]:
     """Make a key for yourself, and return it with its secret, which is told this once and stored nowhere.
 
-    What it may do and how long is limited by the key that makes it.
+    What it may do and how long is limited by the key that makes it. Where the connection breaks before the answer is
+    here, the key may have been made: then its name is taken, which is the error, and it is to be revoked.
 
     Args:
         name: 1 to 100 characters, new among your active keys.

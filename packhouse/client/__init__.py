@@ -1,4 +1,4 @@
-"""Talk to a Packhouse over HTTP: what `packhouse push`, `delete`, `yank` and `reindex` use."""
+"""Talk to a Packhouse over HTTP: what the commands `push`, `delete`, `yank`, `reindex` and the Python client use."""
 
 from packhouse.client.connection import Answer, Server, ServerRefused, Unreachable
 from packhouse.client.uploads import Outcome, Parcel, Pushed, pack, push
