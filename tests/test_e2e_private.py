@@ -453,7 +453,13 @@ def test_too_many_wrong_passwords_say_so_where_nothing_is_told_by_it(site):
 
     for _ in range(10):
         ask("/vault/noarch/repodata.json")
-    for path in ("/vault/noarch/repodata.json", "/vault/nothing/at/all", "/never-was/noarch/repodata.json"):
+    hidden = "/vault/simple/hushpkg/"
+    for path in (
+        "/vault/noarch/repodata.json",
+        "/vault/nothing/at/all",
+        hidden,
+        "/never-was/noarch/repodata.json",
+    ):
         status, headers, body = ask(path)
         assert (status, json.loads(body)["code"]) == (429, "rate-limited"), path
         assert 0 < int(headers["Retry-After"]) <= 301
