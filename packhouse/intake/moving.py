@@ -13,7 +13,7 @@ process comes to it first. Whoever writes meanwhile writes to where the files be
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -234,10 +234,11 @@ def _misplaced(
         other
     ):  # for one package too: what is not in its channel would be overlooked
         yield f"{other}/{name}", place.root
+    spellings = _Spellings(house)
     for ecosystem, package in sorted(place.restricted):
         if only in (None, (ecosystem, package)):
             for folder in FOLDERS[Ecosystem(ecosystem)]:
-                for spelled in _spellings(house, f"{place.root}/{folder}", ecosystem, package):
+                for spelled in spellings.of(f"{place.root}/{folder}", ecosystem, package):
                     path = f"{folder}/{spelled}"
                     yield f"{place.root}/{path}", f"{place.inner}/{path}"
     if only is None or only not in place.restricted:
@@ -245,14 +246,23 @@ def _misplaced(
             yield f"{place.inner}/{path}", f"{place.root}/{path}"
 
 
-def _spellings(house: House, above: str, ecosystem: str, package: str) -> list[str]:
-    """Return the names of the package's folders in `above`: a product's keep their case."""
-    if above.endswith("/products"):
-        return [
-            name for name in house.tree.folders(above) if normalised(Ecosystem(ecosystem), name) == package
-        ]
-    there = next(house.tree.scan(f"{above}/{package}"), None) is not None
-    return [package] if there else []
+class _Spellings:
+    """Under which names the folders of packages lie; the folder of all products is listed once, not once for each."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._products: dict[str, dict[str | None, list[str]]] = {}
+
+    def of(self, above: str, ecosystem: str, package: str) -> Sequence[str]:
+        """Return the names of the package's folders in `above`: a product's keep their case."""
+        if not above.endswith("/products"):
+            there = next(self._house.tree.scan(f"{above}/{package}"), None) is not None
+            return [package] if there else []
+        if above not in self._products:
+            found = self._products[above] = {}
+            for name in self._house.tree.folders(above):
+                found.setdefault(normalised(Ecosystem(ecosystem), name), []).append(name)
+        return self._products[above].get(package, [])
 
 
 def _released(house: House, place: Placement, only: tuple[str, str] | None) -> Iterator[str]:
@@ -260,9 +270,9 @@ def _released(house: House, place: Placement, only: tuple[str, str] | None) -> I
     for ecosystem, folders in FOLDERS.items():
         for folder in reversed(folders):
             if only is None:
-                spelled = list(house.tree.folders(f"{place.inner}/{folder}"))
+                spelled = house.tree.folders(f"{place.inner}/{folder}")
             elif only[0] == ecosystem:
-                spelled = _spellings(house, f"{place.inner}/{folder}", *only)
+                spelled = _Spellings(house).of(f"{place.inner}/{folder}", *only)
             else:
                 continue
             for name in spelled:
