@@ -255,7 +255,7 @@ def test_a_new_password_signs_browsers_out(run, house, ann):
     assert ran.code == 0
     assert password_is(house, "ann", "another long one")
     assert house.catalog.sessions.find(cookie) is None
-    assert audit_lines(house)[-1] == ("user password", "ann", "ok")
+    assert audit_lines(house)[-1] == ("password", "ann", "ok")
 
 
 def test_registered_users_wait_until_they_are_approved(run, house, ann):

@@ -76,7 +76,7 @@ def password(name: str, stdin: bool, data: Path) -> None:
     with opened(data) as house:
         _user(house, name)
         stored = _new_password(house, name, stdin=stdin, instead="--stdin")
-        with noted(house, "user password", name):
+        with noted(house, "password", name):
             house.catalog.accounts.set_password(name, stored)
     say(f"user {name} has a new password; their keys stay as they are")
 

@@ -298,7 +298,7 @@ ROUTES = (
         pattern="/api/user/password",
         action=ACCOUNT,
         handler=change_password,
-        audited="password change",
+        audited="password",
     ),
     Route(method="PUT", pattern="/acct/tokenRegister", action=ANYONE, handler=redeem, audited="invitation"),
     Route(method="GET", pattern="/admin/user", action=ADMIN, handler=users),

@@ -139,6 +139,6 @@ ROUTES = (
     Route(method="GET", pattern="/admin/acl.json.gz", action=ADMIN, handler=export, audited="acl export"),
     Route(method="GET", pattern="/admin/user/{user}/permissions", action=ADMIN, handler=permissions),
     Route(method="GET", pattern=_PACKAGE, action=ADMIN, handler=package),
-    Route(method="PUT", pattern=_GRANT, action=ADMIN, handler=grant, audited="grant"),
-    Route(method="DELETE", pattern=_GRANT, action=ADMIN, handler=revoke, audited="revoke"),
+    Route(method="PUT", pattern=_GRANT, action=ADMIN, handler=grant, audited="grant give"),
+    Route(method="DELETE", pattern=_GRANT, action=ADMIN, handler=revoke, audited="grant take"),
 )
