@@ -112,3 +112,25 @@ def _fit(pattern: tuple[str, ...], segments: tuple[str, ...]) -> dict[str, str] 
         elif wanted != text:
             return None
     return found
+
+
+def document(routes: Iterable[Route]) -> str:
+    """Return every dialect with its requests and what each needs, as the manual's Markdown."""
+    by_dialect: dict[str, list[Route]] = {}
+    for route in routes:
+        by_dialect.setdefault(route.handler.__module__.rpartition(".")[2], []).append(route)
+    parts = []
+    for name in sorted(by_dialect):
+        rows = [f"| `{route.method} {route.pattern}` | {needs(route)} |" for route in by_dialect[name]]
+        parts.append("\n".join([f"## {name}", "", "| request | needs |", "|---|---|", *rows]))
+    return "\n\n".join(parts) + "\n"
+
+
+def needs(route: Route) -> str:
+    """Return in words what a route asks of its caller."""
+    if isinstance(route.action, Action):
+        return f"`{route.action}`"
+    return _WORDS[route.action or OPEN]
+
+
+_WORDS = {OPEN: "nothing", ANYONE: "nothing; answers by rights", ACCOUNT: "an account", ADMIN: "an admin"}
