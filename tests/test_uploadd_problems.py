@@ -14,7 +14,13 @@ def tree(kind: type[errors.PackhouseError]) -> list[type[errors.PackhouseError]]
 
 
 # The client's own errors (another test may have imported them) are never raised in a server.
-CLIENT_SIDE = ("packhouse.client", "packhouse.cli", "packhouse.importing")
+CLIENT_SIDE = (
+    "packhouse.client",
+    "packhouse.api_keys",
+    "packhouse.aio",
+    "packhouse.cli",
+    "packhouse.importing",
+)
 REFUSALS = [
     kind
     for kind in tree(errors.PackhouseError)

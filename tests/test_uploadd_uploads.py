@@ -51,7 +51,8 @@ def assert_problem(answer: Answer, status: int, code: str) -> None:
     sentence = answer.json["detail"]
     assert answer.json["message"] == answer.json["error"] == sentence
     assert answer.json["status"] == status
-    assert list(answer.json) == ["type", "title", "status", "detail", "code", "message", "error"]
+    keys = ["type", "title", "status", "detail", "code", "message", "error", "exception", "reason"]
+    assert list(answer.json) == keys
     assert answer.reason == sentence[:512]
 
 
