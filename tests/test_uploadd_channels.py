@@ -11,11 +11,13 @@ from moving_support import misplaced
 from nginx_support import wait_for
 from uploadd_support import run_daemon
 
+from packhouse.house import open_house
+from packhouse.intake.receive import Intake
 from packhouse.model import Action, Ecosystem, Grant
 from packhouse.names import parse_channel
 from packhouse.rights import Rights
 from packhouse.tree import When
-from uploadd.app import ROUTES
+from uploadd.app import ROUTES, create_app, make_runner
 from uploadd.routing import Router
 from uploadd.target import parse_target
 
@@ -337,3 +339,22 @@ class TestBesideOthers:
             house.catalog.channels.set_private("main", private=True, place="private")
             assert misplaced(house)
             await asyncio.to_thread(wait_for, lambda: not misplaced(house))
+
+    async def test_a_daemon_follows_what_default_read_says_now(self, tmp_path):
+        """The setting was changed while nothing ran; nothing of the channel stays where strangers read."""
+        data = tmp_path / "data"
+        async with run_daemon(data, Direct()) as first:
+            first.house.tree.put("public/main/simple/index.html", b"x", when=When.ALWAYS)
+        with (data / "packhouse.toml").open("a", encoding="utf-8") as file:
+            file.write('default_read = "authenticated"\n')
+        house = open_house(data)
+        runner = make_runner(create_app(house, Intake(house, Direct())))
+        await runner.setup()
+        try:
+            await asyncio.to_thread(
+                wait_for, lambda: house.tree.stat("private/main/simple/index.html") is not None
+            )
+            assert house.tree.stat("public/main/simple/index.html") is None
+        finally:
+            await runner.cleanup()
+            house.close()

@@ -15,7 +15,7 @@ from aiohttp.web_protocol import RequestPayloadError
 from packhouse.errors import Malformed, PackhouseError
 from packhouse.house import House
 from packhouse.intake.changes import tidy
-from packhouse.intake.moving import settle_places
+from packhouse.intake.moving import follow_settings, settle_places
 from packhouse.intake.receive import Intake, reap
 from packhouse.intake.stage import sweep
 from packhouse.model import ANONYMOUS, Action
@@ -302,7 +302,16 @@ async def _reap(services: Services) -> None:
 
 
 async def _settle(services: Services) -> None:
-    """Move what a crash left between the trees, at the start and every few seconds; no indexer need run for that."""
+    """Move what a crash left between the trees, at the start and every few seconds; no indexer need run for that.
+
+    At the start also what `default_read` says by now; not again later, since an indexer with other settings would
+    move it back.
+    """
+    try:
+        for name in await services.change(follow_settings, services.house):
+            _LOG.info("channel %s moved, as default_read says now", name)
+    except PackhouseError as error:
+        _LOG.warning("channels could not be moved to where default_read says: %s", error)
     while True:
         try:
             if moved := await services.change(settle_places, services.house):
