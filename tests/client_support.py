@@ -15,6 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+import packhouse
+from packhouse.client import stopping
 from packhouse.manifest import File, as_json, top_hash
 
 KEY = "pkh-0123456789abcdefghijklmnopqrstuvwxyzABCDEF"
@@ -158,6 +160,18 @@ def site(answers: dict, certificate: Path | None = None):
         httpd.shutdown()
         thread.join()
         httpd.server_close()
+
+
+@contextmanager
+def fresh_client(tmp_path: Path, monkeypatch):
+    """A home of its own, no keys of this machine, and no pauses between tries; yields the configuration's folder."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home" / ".config"))
+    monkeypatch.delenv("PACKHOUSE_KEY", raising=False)
+    monkeypatch.setattr(stopping.time, "sleep", lambda _seconds: None)
+    try:
+        yield tmp_path / "home" / ".config" / "packhouse"
+    finally:
+        packhouse.clear_api_key()
 
 
 def self_signed(folder: Path) -> Path:
