@@ -1,5 +1,6 @@
 """A running Packhouse for scripts that were written against the product service, and its contract's own words."""
 
+import hashlib
 import http.client
 import itertools
 import json
@@ -20,6 +21,26 @@ _UNLIMITED = {
     "PACKHOUSE_REFUSED_REQUESTS_PER_MINUTE": "0",
     "PACKHOUSE_MIN_FREE_BYTES": "0",
 }
+EXAMPLES = {
+    "GET /health": '{"mongo": "Mongo is fine", "redis": "Redis is fine"}',
+    "GET /fetch/{token}": '{"token": "a3f9b2c1...", "admin": false}',
+    "GET /product/access": '["my-lib", "other-lib"]',
+    "GET /product/fetch/{product}": """{
+        "name": "my-lib",
+        "tokens": {
+            "additionalProperties": {"maintainer": false, "download": true, "upload": false, "delete": false}
+        },
+        "versions": {
+            "additionalProperties": {
+                "path": "./prodcuts/my-lib/v1.0.0/my-lib.tar.gz",
+                "checksum": "sha256:abc123..."
+            }
+        }
+    }""",
+}
+"""What the document shows of each answer."""
+FULL = {"maintainer": True, "download": True, "upload": True, "delete": True}
+NONE = dict.fromkeys(FULL, False)
 
 
 @dataclass(frozen=True)
@@ -137,6 +158,27 @@ def upload_form(
             head = f'--{_EDGE}\r\nContent-Disposition: form-data; name="{name}"{part[0]}\r\n\r\n'
             data += head.encode() + part[1] + b"\r\n"
     return data + f"--{_EDGE}--\r\n".encode(), f"multipart/form-data; boundary={_EDGE}"
+
+
+def fingerprint(token: str) -> str:
+    """What an answer says in place of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()[:12]
+
+
+def same_shape(example: object, found: object) -> bool:
+    """Whether two JSON values have the same keys and types; `additionalProperties` stands for any number of keys."""
+    if isinstance(example, dict) and isinstance(found, dict):
+        if set(example) == {"additionalProperties"}:
+            return all(same_shape(example["additionalProperties"], value) for value in found.values())
+        return set(example) == set(found) and all(same_shape(example[key], found[key]) for key in example)
+    if isinstance(example, list) and isinstance(found, list):
+        return all(same_shape(example[0], value) for value in found)
+    return type(example) is type(found)
+
+
+def shown_like(example: str, found: object) -> bool:
+    """Whether an answer has the shape of what the contract shows."""
+    return same_shape(json.loads(EXAMPLES[example]), found)
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from e2e_support import Server, serving
+from nginx_site_support import FakeDaemon, daemon_socket, fetch, plant
 from nginx_support import BUILDS, running_nginx
-from test_nginx_serving import FakeDaemon, _short, fetch, plant
 
 from packhouse import webserver
 from packhouse.catalog.passwords import hash_password
@@ -178,7 +178,7 @@ def test_behind_a_proxy_the_address_is_what_the_proxy_saw(
         assert isinstance(told, dict)
         return told["x-real-ip"], told["x-forwarded-for"]
 
-    with FakeDaemon(_short(tmp_path)).running(), running_nginx(tmp_path, binary=binary) as nginx:
+    with FakeDaemon(daemon_socket(tmp_path)).running(), running_nginx(tmp_path, binary=binary) as nginx:
         assert seen(**{"X-Forwarded-For": "203.0.113.9"}) == ("203.0.113.9",) * 2
         # What the client wrote stands before what the proxy added.
         assert seen(**{"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}) == ("203.0.113.9",) * 2

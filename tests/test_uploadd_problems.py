@@ -41,7 +41,7 @@ def test_the_prefix_client_is_never_made_to_repeat_a_refusal_that_stays_one(kind
     if kind is errors.Withdrawn:
         assert "Withdrawn" not in vars(prefix)
     elif kind is errors.RateLimited:
-        # It does not stay; and who may upload never gets it (test_uploadd_limiting.py).
+        # It does not stay; and who may upload never gets it (test_uploadd_limiting_served.py).
         assert status_of(kind, overrides) == 429
     else:
         assert status_of(kind, overrides) in {400, 401, 403, 404, 409, 413, 422, 500, 503}

@@ -1,6 +1,6 @@
 """Whose credentials they are: keys, passwords and sessions, each looked up at every request.
 
-How wrong passwords are counted is shown in test_uploadd_limiting.py.
+How wrong passwords are counted is shown in test_uploadd_limiting_passwords.py.
 """
 
 import sqlite3
