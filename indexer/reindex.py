@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from indexer import state
 from indexer.publish import SERIAL
-from indexer.survey import SITE, Survey, areas_below, areas_of
+from indexer.survey import SITE, Survey, areas_below
 from indexer.watch import Reconciler
 from packhouse.catalog.areas import Printed
 from packhouse.ecosystems.registry import FORMATS
 from packhouse.errors import Unavailable
-from packhouse.house import House
+from packhouse.house import House, areas_of
 from packhouse.model import Area, Artifact, Channel
 from packhouse.names import parse_channel
 from packhouse.tree import When
@@ -58,7 +58,7 @@ def reindex(
     wanted: list[Area] = [] if channel is not None else [SITE]
     wanted += [Area(item.name, "", "channel", SERIAL) for item in channels]
     for item in channels:
-        wanted += areas_of(house, item) if key is None else areas_below(house, item, key)
+        wanted += areas_of(house, item.name) if key is None else areas_below(house, item, key)
     awaited = catalog.areas.mark(dict.fromkeys(wanted, 0.0))
     house.wake.poke("wake")
     if state.running(house):

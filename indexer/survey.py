@@ -14,9 +14,8 @@ from packhouse import __version__
 from packhouse.assets import asset, site_files
 from packhouse.catalog.areas import Printed
 from packhouse.digest import digest
-from packhouse.ecosystems.registry import FORMATS
 from packhouse.errors import NotFound
-from packhouse.house import House, births
+from packhouse.house import House, areas_of
 from packhouse.model import Area, Channel, Ecosystem, State
 from packhouse.tree import fsio
 
@@ -46,7 +45,7 @@ class Survey:
         if path.exists() and path.read_text(encoding="ascii", errors="replace").strip() == now:
             return False
         for channel in self._house.catalog.channels.list():
-            self._house.catalog.areas.mark(dict.fromkeys(areas_of(self._house, channel), 0.0))
+            self._house.catalog.areas.mark(dict.fromkeys(areas_of(self._house, channel.name), 0.0))
         self._house.catalog.areas.mark({SITE: 0.0})
         fsio.write_atomic(path, now.encode() + b"\n")
         return True
@@ -135,23 +134,13 @@ class Survey:
             return ""
 
 
-def areas_of(house: House, channel: Channel) -> list[Area]:
-    """Return every area a channel must have: from its birth, from its live files, and those ever published."""
-    found = set(births(channel.name)) | set(house.catalog.areas.known(channel.name))
-    records = house.catalog.records(channel.name, lambda path: house.read(channel, path))
-    for ecosystem, rules in FORMATS.items():
-        for artifact in records.everything(ecosystem):
-            found.update(rules.areas(artifact, first_or_last=True))
-    return sorted(found)
-
-
 def areas_below(house: House, channel: Channel, key: str) -> list[Area]:
     """Return the areas of a channel that belong to one subdir, project or product.
 
     Raises:
         NotFound: the channel has no such area.
     """
-    found = [area for area in areas_of(house, channel) if area.key == key]
+    found = [area for area in areas_of(house, channel.name) if area.key == key]
     if not found:
         raise NotFound("subdir, project or product", f"{key} in channel {channel.name}")
     return found

@@ -204,6 +204,16 @@ def births(channel: str) -> list[Area]:
     return list(areas)
 
 
+def areas_of(house: House, channel: str) -> list[Area]:
+    """Return every area a channel must have: from its birth, from its live files, and those ever published."""
+    found = {*births(channel), *house.catalog.areas.known(channel)}
+    records = house.catalog.records(channel, lambda _path: None)
+    for ecosystem, rules in FORMATS.items():
+        for artifact in records.everything(ecosystem):
+            found.update(rules.areas(artifact, first_or_last=True))
+    return sorted(found)
+
+
 def initialise(data: Path, channels: Iterable[str] = ()) -> None:
     """Make the folders of a data directory; those that are there stay as they are."""
     data.mkdir(parents=True, exist_ok=True)

@@ -12,8 +12,9 @@ from indexer_support import Crash, World
 from indexer import publish as publish_module
 from indexer import state, watch
 from indexer.check import check
-from indexer.survey import Survey, areas_of
+from indexer.survey import Survey
 from packhouse.errors import Busy, Unavailable
+from packhouse.house import areas_of
 from packhouse.model import Area, Channel
 from packhouse.names import ChannelName
 from packhouse.tree import When
@@ -175,9 +176,7 @@ def test_a_long_round_stops_to_look_for_what_became_due(world, monkeypatch):
         return real(house, area, **more)
 
     monkeypatch.setattr(watch, "publish", slow)
-    world.house.catalog.areas.mark(
-        dict.fromkeys(areas_of(world.house, world.house.catalog.channels.get("main")), 0.0)
-    )
+    world.house.catalog.areas.mark(dict.fromkeys(areas_of(world.house, "main"), 0.0))
     rounds = [world.reconciler.reconcile()]
     while rounds[-1].more:
         rounds.append(world.reconciler.reconcile())

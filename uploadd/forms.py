@@ -1,16 +1,14 @@
 """The forms of pages, and the password that some of them ask for twice."""
 
 from collections.abc import Mapping
-from urllib.parse import parse_qsl
 
 from packhouse.catalog.passwords import check_password, hash_password
 from packhouse.errors import Malformed, WeakPassword
 from uploadd.call import Call
 from uploadd.headers import refuse_encodings
 from uploadd.limits import small_body
-
-FORM = "application/x-www-form-urlencoded"
-MAX_FIELDS = 32
+from uploadd.parameters import FORM, parse_form
+from uploadd.routing import ANYONE, Handler, Route
 
 
 async def read_form(call: Call) -> Mapping[str, str]:
@@ -22,7 +20,7 @@ async def read_form(call: Call) -> Mapping[str, str]:
     if call.request.content_type != FORM:
         raise Malformed(f"the body is {call.request.content_type[:80]!r}; send it as {FORM}")
     refuse_encodings(call.request.headers)
-    return _form(await small_body(call.request, call.pace()))
+    return parse_form(await small_body(call.request, call.pace()))
 
 
 def new_password(form: Mapping[str, str], name: str, *, least: int) -> str:
@@ -38,13 +36,6 @@ def new_password(form: Mapping[str, str], name: str, *, least: int) -> str:
     return hash_password(password)
 
 
-def _form(body: bytes) -> Mapping[str, str]:
-    try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
-    except ValueError as error:
-        # Never what was wrong with it: the sentence would quote a password.
-        raise Malformed("the body is not a valid form of at most 32 fields in UTF-8") from error
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise Malformed("a field of the form occurs twice; send each once")
-    return fields
+def form_route(pattern: str, handler: Handler, audited: str) -> Route:
+    """Return the route of a page's form: anyone may send it, its handler checks the session's token."""
+    return Route(method="POST", pattern=pattern, action=ANYONE, handler=handler, forms=True, audited=audited)

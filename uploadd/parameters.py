@@ -17,7 +17,8 @@ from uploadd.headers import refuse_encodings
 from uploadd.limits import small_body
 from uploadd.multipart import Form, FormLimits
 
-_FORM, _MULTIPART, _JSON = "application/x-www-form-urlencoded", "multipart/form-data", "application/json"
+FORM = "application/x-www-form-urlencoded"
+_MULTIPART, _JSON = "multipart/form-data", "application/json"
 _LIMITS = FormLimits(parts=32, field=64 << 10, fields=256 << 10)
 _MAX_FIELDS = 32
 
@@ -92,8 +93,8 @@ async def read(call: Call) -> Parameters:
         return Parameters({})
     if request.content_type == _JSON:
         return Parameters(_object(body))
-    if request.content_type == _FORM:
-        return Parameters(_fields(body))
+    if request.content_type == FORM:
+        return Parameters(parse_form(body))
     raise Malformed(f"the body is {request.content_type[:80]!r}; send a form or a JSON object")
 
 
@@ -108,18 +109,30 @@ async def _parts(call: Call) -> dict[str, str]:
     return found
 
 
-def _fields(body: bytes) -> dict[str, str]:
+def parse_form(body: bytes) -> dict[str, str]:
+    """Return the fields of a form (`application/x-www-form-urlencoded`); an empty body has none.
+
+    Raises:
+        Malformed: it is no such form in UTF-8, has more than 32 fields, or names one twice. No value is quoted.
+    """
     try:
-        pairs = parse_qsl(
-            body.decode(),
-            keep_blank_values=True,
-            strict_parsing=True,
-            errors="strict",
-            max_num_fields=_MAX_FIELDS,
+        text = body.decode()
+        pairs = (
+            parse_qsl(
+                text,
+                keep_blank_values=True,
+                strict_parsing=True,
+                errors="strict",
+                max_num_fields=_MAX_FIELDS,
+            )
+            if text
+            else []
         )
     except ValueError:
         # Python's own sentence quotes the field, and a field may be a password.
-        raise Malformed("the body is not a valid form: send name=value pairs, percent-encoded") from None
+        raise Malformed(
+            "the body is not a valid form: send at most 32 name=value pairs, percent-encoded"
+        ) from None
     found: dict[str, str] = {}
     for name, value in pairs:
         _put(found, name, value)

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 
 from indexer.check.shelf import Shelf
 from indexer.publish import SERIAL, render
-from indexer.survey import SITE, areas_of
+from indexer.survey import SITE
 from packhouse.ecosystems import Format
 from packhouse.ecosystems.registry import FORMATS
+from packhouse.house import areas_of
 from packhouse.model import Area, Ecosystem
 
 
@@ -19,7 +20,7 @@ def areas_to_rebuild(shelf: Shelf) -> list[Area]:
     """Return every area of the channel, or the site."""
     if shelf.channel is None:
         return [SITE]
-    return sorted({*areas_of(shelf.house, shelf.channel), Area(shelf.name, "", "channel", SERIAL)})
+    return sorted({*areas_of(shelf.house, shelf.channel.name), Area(shelf.name, "", "channel", SERIAL)})
 
 
 def rebuild(shelf: Shelf, formats: Mapping[Ecosystem, Format]) -> Iterator[Area]:

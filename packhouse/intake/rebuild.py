@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from packhouse.digest import digest
 from packhouse.ecosystems.registry import FORMATS
 from packhouse.errors import BadName, Busy, PackhouseError, StorageFull, Unavailable
-from packhouse.house import House, births
+from packhouse.house import House, areas_of
 from packhouse.intake.moving import settle_places
 from packhouse.intake.receive import History, Intake, reap
 from packhouse.model import Area, Artifact, Claim, Ecosystem, Json, Principal
@@ -85,7 +85,7 @@ def rebuild(house: House, intake: Intake, principal: Principal, *, by_hash: bool
         report, areas = Report(), dict[Area, float]()
         for channel in house.catalog.channels.list():
             _Comparison(house, intake, principal, report, channel.name).run(by_hash=by_hash)
-            areas.update(dict.fromkeys(_areas(house, channel.name), 0.0))
+            areas.update(dict.fromkeys(areas_of(house, channel.name), 0.0))
             report.channels += 1
         report.awaited = house.catalog.areas.mark({**areas, Area("", "", "site"): 0.0})
         house.wake.poke("wake")
@@ -260,13 +260,3 @@ def _claim(channel: ChannelName, path: str, size: int) -> Claim:
             "place of a file", path, f"by its name it belongs to {place[1] if place else 'another one'}"
         )
     return claim
-
-
-def _areas(house: House, channel: str) -> set[Area]:
-    """Return every area a channel must have: from its birth, from its live files, and those ever published."""
-    found = {*births(channel), *house.catalog.areas.known(channel)}
-    records = house.catalog.records(channel, lambda _path: None)
-    for ecosystem, rules in FORMATS.items():
-        for artifact in records.everything(ecosystem):
-            found.update(rules.areas(artifact, first_or_last=True))
-    return found

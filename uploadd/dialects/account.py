@@ -23,7 +23,7 @@ from packhouse.model import Action
 from packhouse.names import parse_channel
 from uploadd import auditing, browser, pages
 from uploadd.call import Call
-from uploadd.forms import new_password, read_form
+from uploadd.forms import form_route, new_password, read_form
 from uploadd.routing import ANYONE, Route
 
 ABILITIES: Mapping[str, tuple[str, tuple[Action, ...] | None]] = {
@@ -267,36 +267,8 @@ def _session(call: Call) -> Session:
 
 ROUTES = (
     Route(method="GET", pattern="/account", action=ANYONE, handler=show),
-    Route(
-        method="POST",
-        pattern="/account/keys",
-        action=ANYONE,
-        handler=make_key,
-        forms=True,
-        audited="key create",
-    ),
-    Route(
-        method="POST",
-        pattern="/account/keys/{id}/revoke",
-        action=ANYONE,
-        handler=revoke_key,
-        forms=True,
-        audited="key revoke",
-    ),
-    Route(
-        method="POST",
-        pattern="/account/sessions/{id}/revoke",
-        action=ANYONE,
-        handler=end_session,
-        forms=True,
-        audited="session revoke",
-    ),
-    Route(
-        method="POST",
-        pattern="/account/password",
-        action=ANYONE,
-        handler=change_password,
-        forms=True,
-        audited="password",
-    ),
+    form_route("/account/keys", make_key, "key create"),
+    form_route("/account/keys/{id}/revoke", revoke_key, "key revoke"),
+    form_route("/account/sessions/{id}/revoke", end_session, "session revoke"),
+    form_route("/account/password", change_password, "password"),
 )

@@ -33,7 +33,7 @@ from packhouse.settings import Settings
 from uploadd import auditing, browser, pages, parameters
 from uploadd.answers import json_answer
 from uploadd.call import Call
-from uploadd.forms import new_password, read_form
+from uploadd.forms import form_route, new_password, read_form
 from uploadd.routing import ANYONE, Route
 
 _NOTICES = {
@@ -290,40 +290,12 @@ _PYPICLOUD = {Unauthenticated: 403, AccountExists: 400, WeakPassword: 400}
 
 ROUTES = (
     Route(method="GET", pattern="/account/sign-in", action=ANYONE, handler=show_sign_in),
-    Route(
-        method="POST",
-        pattern="/account/sign-in",
-        action=ANYONE,
-        handler=sign_in,
-        forms=True,
-        audited=auditing.SIGN_IN,
-    ),
-    Route(
-        method="POST",
-        pattern="/account/sign-out",
-        action=ANYONE,
-        handler=sign_out,
-        forms=True,
-        audited="sign out",
-    ),
+    form_route("/account/sign-in", sign_in, auditing.SIGN_IN),
+    form_route("/account/sign-out", sign_out, "sign out"),
     Route(method="GET", pattern="/account/register", action=ANYONE, handler=show_register),
-    Route(
-        method="POST",
-        pattern="/account/register",
-        action=ANYONE,
-        handler=register,
-        forms=True,
-        audited="register",
-    ),
+    form_route("/account/register", register, "register"),
     Route(method="GET", pattern="/account/invitation", action=ANYONE, handler=show_invitation),
-    Route(
-        method="POST",
-        pattern="/account/invitation",
-        action=ANYONE,
-        handler=redeem,
-        forms=True,
-        audited="invitation",
-    ),
+    form_route("/account/invitation", redeem, "invitation"),
     Route(
         method="POST",
         pattern="/acct/login",

@@ -5,8 +5,6 @@ DELETE /api/1/{channel}/{project}/{version}/yank
 DELETE /{channel}/packages/{project}/{file}           also /packages/{project}/{file} in the default channel
 """
 
-from urllib.parse import parse_qsl
-
 import orjson
 from aiohttp import web
 from packaging.version import InvalidVersion, Version
@@ -21,10 +19,10 @@ from uploadd.call import Call
 from uploadd.changing import clean_reason, delete_file
 from uploadd.headers import refuse_encodings
 from uploadd.limits import small_body
+from uploadd.parameters import FORM, parse_form
 from uploadd.routing import Route
 
 _YANK = "/api/1/{channel}/{project}/{version}/yank"
-_FORM = "application/x-www-form-urlencoded"
 
 
 async def yank(call: Call) -> web.Response:
@@ -69,8 +67,8 @@ async def _reason(call: Call) -> str:
     body = await small_body(request, call.pace())
     if not body:
         return ""
-    if request.content_type == _FORM:
-        return _form_reason(body)
+    if request.content_type == FORM:
+        return parse_form(body).get("reason", "")
     if request.content_type != "application/json":
         raise Malformed(f"the body is {request.content_type[:80]!r}; send the reason as JSON or as a form")
     try:
@@ -81,14 +79,6 @@ async def _reason(call: Call) -> str:
     if not isinstance(reason, str):
         raise Malformed('the body must be an object such as {"reason": "broken on Windows"}')
     return reason
-
-
-def _form_reason(body: bytes) -> str:
-    try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=32)
-    except ValueError as error:
-        raise Malformed(f"the body is not a valid form: {error}") from error
-    return dict(pairs).get("reason", "")
 
 
 async def delete(call: Call) -> web.Response:
