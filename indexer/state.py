@@ -1,21 +1,15 @@
-"""What a running indexer tells about itself, in a small file beside the catalog.
-
-`/health`, `packhouse doctor` and `indexer reindex` read it:
-
-    {"instance": "<16 hex digits>", "round_us": <last round, microseconds since 1970 UTC>,
-     "failing": [{"area": "...", "gen": ..., "reason": "...", "since_us": ..., "tries": ...}]}
-"""
+"""What a running indexer tells about itself, in the file that `packhouse/heartbeat.py` describes and reads."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import orjson
 
+from packhouse import heartbeat
+from packhouse.heartbeat import PATH
 from packhouse.house import House
 from packhouse.model import Area
 from packhouse.tree import fsio
-
-PATH = "state/indexer.json"
 
 
 @dataclass(slots=True)
@@ -63,16 +57,13 @@ def write(house: House, instance: str, failing: Mapping[Area, Failure]) -> None:
 
 def read(house: House) -> State:
     """Return what the last indexer said; a file that is missing or unreadable says nothing."""
-    try:
-        body = orjson.loads((house.data / PATH).read_bytes())
-        return State(
-            instance=body["instance"],
-            round_us=body["round_us"],
-            failing={Area.parse(item["area"]): item["reason"] for item in body["failing"]},
-            tried={Area.parse(item["area"]): item["gen"] for item in body["failing"]},
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return State()
+    said = heartbeat.read(house)
+    return State(
+        instance=said.instance,
+        round_us=said.round_us,
+        failing={item.area: item.reason for item in said.failing},
+        tried={item.area: item.gen for item in said.failing},
+    )
 
 
 def running(house: House) -> bool:

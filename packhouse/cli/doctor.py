@@ -15,12 +15,13 @@ from pathlib import Path
 
 import click
 
-from packhouse import webserver
+from packhouse import heartbeat, webserver
 from packhouse.cli.options import SomeFailed, data_option
 from packhouse.cli.output import moment
 from packhouse.cli.publishing import indexer_runs
 from packhouse.errors import Busy, NotAPackhouse, PackhouseError, Unavailable
 from packhouse.house import FOLDERS, House, open_house
+from packhouse.intake import refusals as inbox
 from packhouse.settings import load
 
 _INODES = 10_000
@@ -251,16 +252,14 @@ def _indexer(house: House) -> Iterator[Finding]:
     if not indexer_runs(house):
         yield Finding("indexer", "none runs; uploads are stored but not listed", start)
         return
-    try:
-        said = json.loads((house.data / "state" / "indexer.json").read_bytes())
-        round_us = int(said["round_us"])
-        failing = [f"{item['area']}: {item['reason']}" for item in said["failing"]]
-    except (OSError, ValueError, KeyError, TypeError):
+    said = heartbeat.read(house)
+    failing = [f"{item.area}: {item.reason}" for item in said.failing]
+    if not said.round_us:
         yield Finding(
             "indexer", "it runs, but has said nothing yet", "look again in a moment; else read its log"
         )
         return
-    silent_s = (house.catalog.clock() - round_us) // 1_000_000
+    silent_s = (house.catalog.clock() - said.round_us) // 1_000_000
     if silent_s > _HEARTBEAT_S:
         yield Finding(
             "indexer", f"it runs, but was last heard of {silent_s} s ago", "restart it and read its log"
@@ -305,14 +304,12 @@ def _pending(house: House) -> Iterator[Finding]:
 
 
 def _inbox(house: House) -> Iterator[Finding]:
-    folder = house.data / "inbox" / ".refused"
-    refused = sorted(folder.rglob("*.reason")) if folder.is_dir() else []
+    refused = inbox.refused(house)
     if refused:
-        said = refused[0].read_text(encoding="utf-8", errors="replace").strip()[:300]
         yield Finding(
             "inbox",
-            f"{len(refused)} dropped files were refused; the first: {said}",
-            f"mend and drop them again, then empty {folder}",
+            f"{len(refused)} dropped files were refused; the first: {refused[0].reason}",
+            f"mend and drop them again, then empty {house.data / inbox.REFUSED}",
         )
     else:
         yield Finding("inbox", "nothing in it was refused")
