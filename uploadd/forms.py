@@ -8,7 +8,7 @@ from uploadd.call import Call
 from uploadd.headers import refuse_encodings
 from uploadd.limits import small_body
 from uploadd.parameters import FORM, parse_form
-from uploadd.routing import ANYONE, Handler, Route
+from uploadd.routing import ANYONE, Handler, Need, Route
 
 
 async def read_form(call: Call) -> Mapping[str, str]:
@@ -36,6 +36,6 @@ def new_password(form: Mapping[str, str], name: str, *, least: int) -> str:
     return hash_password(password)
 
 
-def form_route(pattern: str, handler: Handler, audited: str) -> Route:
-    """Return the route of a page's form: anyone may send it, its handler checks the session's token."""
-    return Route(method="POST", pattern=pattern, action=ANYONE, handler=handler, forms=True, audited=audited)
+def form_route(pattern: str, handler: Handler, audited: str, *, action: Need = ANYONE) -> Route:
+    """Return the route of a page's form: whoever `action` names may send it, its handler checks the session's token."""
+    return Route(method="POST", pattern=pattern, action=action, handler=handler, forms=True, audited=audited)

@@ -106,6 +106,21 @@ class Areas:
             ).all()
         return [Area(*row) for row in rows]
 
+    def queued(self, limit: int) -> list[tuple[Area, int]]:
+        """Return (area, when it is due in microseconds since 1970 UTC) of dirty areas, the earliest first."""
+        table = schema.dirty
+        columns = (table.c.channel, table.c.ecosystem, table.c.kind, table.c.key)
+        query = select(*columns, table.c.due_us).order_by(table.c.due_us, table.c.gen, *columns).limit(limit)
+        with reading(self._engine) as connection:
+            return [(Area(*row[:4]), row.due_us) for row in connection.execute(query)]
+
+    def queue_lengths(self) -> dict[str, int]:
+        """Return how many dirty areas each channel has that has any; the site's own are under the empty name."""
+        table = schema.dirty
+        query = select(table.c.channel, func.count()).group_by(table.c.channel)
+        with reading(self._engine) as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
+
     def generation(self, area: Area) -> int:
         """Return the mark's generation, 0 if the area is clean. Read it before the rows it stands for."""
         with reading(self._engine) as connection:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
 
 from packhouse.catalog import schema
 from packhouse.catalog.areas import mark
@@ -88,6 +88,17 @@ class Channels:
         with reading(self._engine) as connection:
             rows = connection.execute(select(schema.channels).order_by(schema.channels.c.name)).all()
         return [_channel(row) for row in rows]
+
+    def holdings(self) -> dict[str, tuple[int, int]]:
+        """Return how many packages and how many files each channel holds that holds any, restricted ones too."""
+        table = schema.packages
+        query = (
+            select(table.c.channel, func.count(), func.sum(table.c.files))
+            .where(table.c.files > 0)
+            .group_by(table.c.channel)
+        )
+        with reading(self._engine) as connection:
+            return {row[0]: (row[1], int(row[2])) for row in connection.execute(query)}
 
     def set(self, name: str, *, overwrite: bool) -> Channel:
         """Change the settings of a channel; raises `NotFound`."""

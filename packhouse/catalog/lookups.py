@@ -82,6 +82,14 @@ class Lookups:
                 good.setdefault(package, set()).add(version)
         return every | good
 
+    def uploaded_by(self, account: str) -> frozenset[tuple[str, str, str]]:
+        """Return (channel, ecosystem, package) of every package that holds a live file which that account uploaded."""
+        query = select(_T.c.channel, _T.c.ecosystem, _T.c.package).where(
+            _T.c.uploaded_by == account, _T.c.state == State.LIVE
+        )
+        with reading(self._engine) as connection:
+            return frozenset(tuple(row) for row in connection.execute(query.distinct()))
+
     def burnt(self, channel: str, path: str) -> bool:
         """Whether the name was deleted once."""
         with reading(self._engine) as connection:

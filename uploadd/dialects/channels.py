@@ -17,14 +17,14 @@ from collections.abc import Mapping, Sequence
 from aiohttp import web
 
 from packhouse import access
-from packhouse.errors import Malformed
 from packhouse.intake import moving
 from packhouse.intake.moving import Moved
-from packhouse.model import Action, Channel, Ecosystem, Grant, Json, from_us
-from packhouse.names import parse_channel, parse_project, parse_segment
+from packhouse.model import Action, Channel, Grant, Json, from_us
+from packhouse.names import parse_channel
 from uploadd import auditing
 from uploadd.answers import json_answer
 from uploadd.call import Call
+from uploadd.granting import FIELDS, LATE, grant_of
 from uploadd.jsonbody import json_fields
 from uploadd.negotiate import answer
 from uploadd.paging import next_page, window
@@ -32,10 +32,6 @@ from uploadd.routing import ADMIN, ANYONE, Route
 
 _CHANNELS = "/api/1/channels"
 _GRANTS = f"{_CHANNELS}/{{channel}}/grants"
-_FIELDS = ("principal", "action", "ecosystem", "package")
-_LONGEST = 120
-"""Characters of a principal: the kind, a colon and a name of at most 100."""
-_LATE = "done; the lists do not show it yet, which they will without further action"
 
 
 async def listing(call: Call) -> web.Response:
@@ -119,10 +115,10 @@ def _maintained(call: Call) -> list[Grant]:
 
 async def give(call: Call) -> web.Response:
     """Give a right; giving it twice is giving it once."""
-    fields = await json_fields(call, _FIELDS)
-    grant = _grant(
-        call,
-        {name: text for name in _FIELDS if (text := fields.optional_text(name)) is not None},
+    fields = await json_fields(call, FIELDS)
+    grant = grant_of(
+        call.path["channel"],
+        {name: text for name in FIELDS if (text := fields.optional_text(name)) is not None},
     )
     auditing.tell(call, object_=access.explain(grant))
     moved = await call.services.change(moving.give, call.services.house, grant)
@@ -131,49 +127,12 @@ async def give(call: Call) -> web.Response:
 
 async def take(call: Call) -> web.Response:
     """Take a right away; the package stays closed to the defaults."""
-    grant = _grant(call, call.query)
+    grant = grant_of(call.path["channel"], call.query)
     auditing.tell(call, object_=access.explain(grant))
     house = call.services.house
     await call.services.ask(house.catalog.channels.get, grant.channel)
     moved = await call.services.change(moving.take, house, grant)
     return await _changed(call, moved, {"grant": _shown(grant)})
-
-
-def _grant(call: Call, said: Mapping[str, str]) -> Grant:
-    """Return the grant that a request speaks of; the package in the one spelling of its name."""
-    for name in ("principal", "action"):
-        if not said.get(name):
-            raise Malformed(
-                f"{name} is missing; send principal (user:NAME, service:NAME, group:NAME) and action"
-            )
-    strange = sorted(set(said) - set(_FIELDS))
-    if strange:
-        raise Malformed(f"{strange[0][:80]!r} is not known here; these are: {', '.join(_FIELDS)}")
-    if ("ecosystem" in said) != ("package" in said):
-        raise Malformed("send ecosystem and package both, or neither for the whole channel")
-    if len(said["principal"]) > _LONGEST:
-        raise Malformed(f"the principal has {len(said['principal'])} characters; no name is that long")
-    channel = parse_channel(call.path["channel"])
-    try:
-        action = Action(said["action"])
-        ecosystem = Ecosystem(said["ecosystem"]) if "ecosystem" in said else None
-    except ValueError:
-        raise Malformed(
-            f"the action is one of {', '.join(Action)}, the ecosystem of {', '.join(Ecosystem)}"
-        ) from None
-    return Grant(
-        principal=said["principal"],
-        action=action,
-        channel=channel,
-        ecosystem=ecosystem,
-        package=None if ecosystem is None else _package(ecosystem, said["package"]),
-    )
-
-
-def _package(ecosystem: Ecosystem, text: str) -> str:
-    if ecosystem is Ecosystem.PYPI:
-        return parse_project(text)
-    return parse_segment(f"{ecosystem} package", text).lower()
 
 
 # --- answers -------------------------------------------------------------------------------------------------------
@@ -207,7 +166,7 @@ def _place(grant: Grant) -> str:
 
 async def _changed(call: Call, moved: Moved, body: Mapping[str, Json], *, created: int = 200) -> web.Response:
     listed = await call.services.publication.wait(moved.awaited)
-    notes: Sequence[str] = [note for note in ("" if listed else _LATE, moved.note) if note]
+    notes: Sequence[str] = [note for note in ("" if listed else LATE, moved.note) if note]
     told = {"changed": moved.changed, "published": listed, **body, "notes": list(notes)}
     return json_answer(told, created if listed else 202)
 

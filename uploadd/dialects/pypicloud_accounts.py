@@ -29,18 +29,15 @@ from packhouse.errors import (
     WeakPassword,
 )
 from packhouse.model import Json
-from uploadd import auditing, door, problems
+from uploadd import auditing, door, people, problems
 from uploadd.answers import json_answer
 from uploadd.call import Call
-from uploadd.origin import origin
 from uploadd.packagerights import of_group
 from uploadd.parameters import read
 from uploadd.routing import ACCOUNT, ADMIN, ANYONE, Route
 
 _USER, _GROUP = "/admin/user/{user}", "/admin/group/{group}"
 _MEMBER = "/admin/user/{user}/group/{group}"
-_INVITATION = "/account/invitation#"
-"""The page on which a browser takes an invitation up; what stands behind the `#` is sent to no server."""
 
 
 # --- for everyone ------------------------------------------------------------------------------------------------
@@ -203,15 +200,8 @@ async def invite(call: Call) -> web.Response:
     """Make an invitation with which a user sets a password; for a new name the user is made, without one."""
     # A GET that changes something, as the original has it: no foreign page may send an admin's browser here.
     door.same_site(call, token=False)
-    token = await call.services.ask(_invite, call)
-    return json_answer({"token": token, "token_url": f"{origin(call)}{_INVITATION}{token}"})
-
-
-def _invite(call: Call) -> str:
-    accounts, name = _accounts(call), call.path["user"]
-    if accounts.find(name) is None:
-        accounts.create(name)
-    return call.services.house.catalog.sessions.invite(_user(call).name)
+    token = await call.services.ask(people.invite, call.services.house, call.path["user"])
+    return json_answer({"token": token, "token_url": people.invitation_link(call, token)})
 
 
 async def allow_registration(call: Call) -> web.Response:
@@ -276,15 +266,7 @@ def _accounts(call: Call) -> Accounts:
 
 
 def _user(call: Call) -> Account:
-    """Return the user that the path names; blocking.
-
-    Raises:
-        NotFound: there is no such user. A service account is none: it has no password, and other commands manage it.
-    """
-    found = _accounts(call).find(call.path["user"])
-    if found is None or found.kind != "user":
-        raise NotFound("user", call.path["user"], "GET /admin/user/ shows them")
-    return found
+    return people.user_of(call.services.house, call.path["user"])
 
 
 def _done(changed: bool) -> web.Response:
