@@ -8,11 +8,12 @@ from importlib import resources
 import pytest
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from packhouse import access
 from packhouse.catalog import Catalog
-from packhouse.catalog.engine import migrate, open_engine, reading, writing, writing_at_once
+from packhouse.catalog.engine import migrate, newest_version, open_engine, reading, writing, writing_at_once
 from packhouse.catalog.schema import metadata
 from packhouse.errors import Busy, NotAPackhouse, Unavailable
 from packhouse.model import Policy
@@ -63,6 +64,30 @@ def test_the_migrations_make_exactly_the_schema(tmp_path):
     assert shape(tmp_path / "c.sqlite") == shape(tmp_path / "plain.sqlite")
     engine.dispose()
     plain.dispose()
+
+
+def test_the_newest_version_is_the_last_migration():
+    """It is known without Alembic, by the names of the files."""
+    folder = resources.files("packhouse.catalog") / "migrations"
+    config = Config()
+    config.set_main_option("script_location", str(folder))
+
+    assert ScriptDirectory.from_config(config).get_heads() == [newest_version()]
+
+
+def test_alembic_is_loaded_only_to_migrate(tmp_path):
+    """Every start of a program opens the catalog, which is at the newest version but for the first time."""
+    code = (
+        "import sys; from pathlib import Path; from packhouse.catalog import Catalog; "
+        f"Catalog(Path({str(tmp_path / 'c.sqlite')!r})).close(); print('alembic' in sys.modules)"
+    )
+
+    said = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
+
+    assert said == ["True\n", "False\n"]
 
 
 def catalog_of_version_1(path):

@@ -9,8 +9,6 @@ import msgpack
 
 from indexer.check.shelf import Shelf, optional
 
-_rattler = optional("rattler")
-
 _JSON_WINDOW, _MSGPACK_WINDOW = 27, 24
 """Largest zstd windows: rattler takes 27 for repodata.json.zst, conda 24 for msgpack."""
 
@@ -149,14 +147,15 @@ def _run_exports(shelf: Shelf, subdir: str, records: Mapping[str, Any]) -> None:
 
 def _second_opinion(shelf: Shelf, subdir: str, count: int) -> None:
     """Ask rattler whether it reads the index, and finds as many records (it keeps `.conda` of equal stems)."""
-    if _rattler is None:
+    rattler = optional("rattler")
+    if rattler is None:
         return
     path = f"{subdir}/repodata.json"
     try:
-        channel = _rattler.Channel(shelf.name)
-        with _rattler.SparseRepoData(channel, subdir, shelf.house.data / shelf.where(path)) as sparse:
+        channel = rattler.Channel(shelf.name)
+        with rattler.SparseRepoData(channel, subdir, shelf.house.data / shelf.where(path)) as sparse:
             names = sparse.package_names()
-            found = sum(len(sparse.load_records(_rattler.PackageName(name))) for name in names)
+            found = sum(len(sparse.load_records(rattler.PackageName(name))) for name in names)
     except Exception as error:  # noqa: BLE001 - whatever it objects to is a finding
         shelf.wrong(path, f"is refused by rattler: {error}")
         return

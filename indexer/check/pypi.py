@@ -17,8 +17,6 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-_pypi_simple = optional("pypi_simple")
-
 _WINDOW = 23
 """Browsers and proxies decode zstd with a window of at most 8 MiB (RFC 9659)."""
 
@@ -181,12 +179,13 @@ def _from_json(folder: str, page: Mapping[str, Any]) -> _Listed:
 
 def _second_opinion(shelf: Shelf, project: str, page: Mapping[str, Any], markup: str) -> None:
     """Ask pypi-simple to read both forms, and compare what both can say."""
-    if _pypi_simple is None:
+    pypi_simple = optional("pypi_simple")
+    if pypi_simple is None:
         return
     index = f"simple/{project}/index.json"
     try:
-        first = _pypi_simple.ProjectPage.from_json_data(dict(page), base_url="http://host/simple/p/")
-        second = _pypi_simple.ProjectPage.from_html(project, markup, base_url="http://host/simple/p/")
+        first = pypi_simple.ProjectPage.from_json_data(dict(page), base_url="http://host/simple/p/")
+        second = pypi_simple.ProjectPage.from_html(project, markup, base_url="http://host/simple/p/")
     except Exception as error:  # noqa: BLE001 - whatever it objects to is a finding
         shelf.wrong(index, f"is refused by pypi-simple: {error}")
         return

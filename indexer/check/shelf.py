@@ -4,7 +4,7 @@ import importlib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from indexer.publish import path_of
@@ -24,8 +24,12 @@ _CHUNK = 1 << 20
 _MAX_DECODED = 1 << 30
 
 
+@cache
 def optional(name: str) -> Any:
-    """Return a module of an extra, or None where it is not installed: the other readers remain."""
+    """Return a module of an extra, or None where it is not installed: the other readers remain.
+
+    Asked for when something is checked: `indexer watch` needs none of them, and they take a quarter of its start.
+    """
     try:
         return importlib.import_module(name)
     except ImportError:
