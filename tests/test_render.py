@@ -3,7 +3,7 @@
 import pytest
 from jinja2 import TemplateNotFound, UndefinedError
 
-from packhouse.render import environment, render
+from packhouse.render import amount, environment, render
 
 
 def test_everything_is_escaped_whatever_the_template_is_called(tmp_path):
@@ -36,3 +36,20 @@ def test_our_templates_are_found():
     assert b"a&lt;b" in body
     with pytest.raises(TemplateNotFound):
         render("nothing.html")
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.00 kB"), (9_996, "10.0 kB"), (99_951, "100 kB"),
+     (999_499, "999 kB"), (999_500, "1.00 MB"), (34_500_000, "34.5 MB"), (5 * 10**18, "5000 PB")],
+)  # fmt: skip
+def test_a_size_has_three_digits_that_count(size, shown):
+    assert amount(size) == shown
+
+
+def test_a_time_is_shown_by_day_and_read_by_programs_to_the_second(tmp_path):
+    (tmp_path / "page.html").write_text("{{ t|day }} {{ t|iso }} {{ t|moment }}")
+
+    shown = environment(tmp_path).get_template("page.html").render(t=1_795_255_205_999_999)
+
+    assert shown == "2026-11-21 2026-11-21T10:00:05Z 2026-11-21 10:00:05 UTC"

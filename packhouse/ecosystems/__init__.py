@@ -54,7 +54,10 @@ class Pages:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """One package of a channel, as the catalog counts it: for lists."""
+    """One package of a channel, as the catalog counts it: for lists.
+
+    `size` is the bytes of all live files; `subdirs` are conda's, empty elsewhere.
+    """
 
     name: str
     display: str
@@ -63,6 +66,8 @@ class Package:
     latest: str
     summary: str
     updated_us: int
+    size: int = 0
+    subdirs: Sequence[str] = ()
 
 
 class Records(Protocol):
