@@ -202,7 +202,7 @@ class _Entry:
             error = meter.weigh(refused)
             trace.code = error.code
             if pages.wanted(request):
-                return pages.refusal(error, overrides)
+                return pages.refusal(error, request, overrides)
             return problems.refusal(error, overrides)
         except (RequestPayloadError, ConnectionError) as error:
             trace.code = "client-left"

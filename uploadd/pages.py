@@ -1,10 +1,13 @@
 """Pages that depend on who asks: rendered per request, kept by nobody, and with nothing in them that runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from aiohttp import web
 
+from packhouse import access
 from packhouse.errors import PackhouseError, RateLimited, Unauthenticated
 from packhouse.render import render
 from uploadd.call import Call
@@ -27,8 +30,30 @@ _HEADERS: Mapping[str, str] = {
 STATIC = "/static/"
 """Where the assets lie: Packhouse has the root of its host, and these pages come under several paths."""
 
+ENTRANCE = "/account/sign-in"
+
 FOLDER = "account"
 """First segment of the paths whose refusals are pages, too."""
+
+
+_PLACES = (("/account/", "Account"), ("/account/packages/", "My packages"))
+_ADMIN_PLACES = (
+    ("/account/admin/users/", "Users"),
+    ("/account/admin/groups/", "Groups"),
+    ("/account/admin/rights/", "Rights"),
+    ("/account/admin/channels/", "Channels"),
+    ("/account/admin/audit/", "Audit log"),
+    ("/account/admin/indexer/", "Indexer"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One link of the account's navigation; `here` on its own pages."""
+
+    address: str
+    name: str
+    here: bool
 
 
 def page(
@@ -37,12 +62,35 @@ def page(
     *,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
+    place: str = "",
+    up: Sequence[tuple[str, str]] = (),
     **values: Any,
 ) -> web.Response:
-    """Render a page of `templates/account/` for whoever asks; `values` are what it shows."""
+    """Render a page of `templates/account/` for whoever asks.
+
+    Args:
+        call: the request.
+        template: of the page.
+        status: of the answer.
+        headers: of the answer, besides what every page has.
+        place: where in the account's navigation the page belongs: the last segment of that place's address.
+        up: (address, name) of the pages above this one, below the account's own.
+        **values: what it shows.
+    """
     me = call.principal.name if call.session is not None else ""
     token = call.session.csrf if call.session is not None else ""
-    return _html(template, status, headers, me=me, token=token, **values)
+    shown = _places(call, place)
+    return _html(template, status, headers, me=me, token=token, places=shown, up=up, **values)
+
+
+def _places(call: Call, here: str) -> Sequence[Place]:
+    if call.session is None:
+        return ()
+    there = (*_PLACES, *(_ADMIN_PLACES if access.administers(call.principal) else ()))
+    return [
+        Place(address=path, name=name, here=path.rstrip("/").rpartition("/")[2] == here)
+        for path, name in there
+    ]
 
 
 def wanted(request: web.Request) -> bool:
@@ -51,11 +99,35 @@ def wanted(request: web.Request) -> bool:
     return first == [FOLDER] and "text/html" in request.headers.get("Accept", "")
 
 
-def refusal(error: PackhouseError, overrides: Statuses | None = None) -> web.Response:
-    """Return a refusal as a page, for a browser that gets no form to correct."""
+def refusal(error: PackhouseError, request: web.Request, overrides: Statuses | None = None) -> web.Response:
+    """Return a refusal as a page, for a browser that gets no form to correct.
+
+    Who opens a page of the account without being signed in is led to the sign-in page, and back from there.
+    """
+    if isinstance(error, Unauthenticated) and request.method in ("GET", "HEAD") and _leads_on(request):
+        target = urlencode({"next": request.raw_path})
+        return web.Response(
+            status=303, headers={"Location": f"{ENTRANCE}?{target}", "Cache-Control": "no-store"}
+        )
     status, headers = told(error, overrides)
     return _html(
-        "account/refusal.html", status, headers, me="", token="", title="Not done", error=sentence(error)
+        "account/refusal.html",
+        status,
+        headers,
+        me="",
+        token="",
+        places=(),
+        up=(),
+        title="Not done",
+        error=sentence(error),
+        sign_in=isinstance(error, Unauthenticated),
+    )
+
+
+def _leads_on(request: web.Request) -> bool:
+    # Not from the entrance itself: with credentials that are refused there too it would go in a circle.
+    return request.raw_path.partition("?")[0].rstrip("/") != ENTRANCE and not request.headers.get(
+        "Authorization"
     )
 
 

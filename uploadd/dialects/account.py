@@ -10,20 +10,20 @@ They are for the session's cookie and for nothing else: a program with a key has
 the session's token, and every object is looked up among the caller's own, so that another's is as absent as none.
 """
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
 
-from packhouse.catalog.keys import DEFAULT_DAYS, MAX_DAYS, Key, expiry
+from packhouse.catalog.keys import DEFAULT_DAYS, MAX_DAYS, Key
 from packhouse.catalog.sessions import Session
 from packhouse.errors import Malformed, PackhouseError, Unauthenticated
 from packhouse.model import Action
-from packhouse.names import parse_channel
-from uploadd import auditing, browser, pages
+from uploadd import browser, keymaking, pages
+from uploadd.backstage import Moment, moment, own_form, refused, session_of
 from uploadd.call import Call
-from uploadd.forms import form_route, new_password, read_form
+from uploadd.forms import form_route, new_password
+from uploadd.keymaking import Wish
 from uploadd.routing import ANYONE, Route
 
 ABILITIES: Mapping[str, tuple[str, tuple[Action, ...] | None]] = {
@@ -40,15 +40,6 @@ _NOTICES = {
     "session-ended": "That browser is signed out.",
     "password": "The password is changed, and every other browser is signed out.",
 }
-_US = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A time as a page shows it and as programs read it."""
-
-    text: str
-    iso: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,42 +78,41 @@ async def show(call: Call) -> web.Response:
 
 async def make_key(call: Call) -> web.Response:
     """Make a key and show it, this once."""
-    form = await _own_form(call)
+    form = await own_form(call)
     try:
-        key, secret = await call.services.ask(_make_key, call, form)
+        made = await call.services.ask(keymaking.make, call, _wish(form))
     except PackhouseError as error:
         return await _page(call, error, part="key", form={name: form.get(name, "") for name in _BLANK})
-    auditing.tell(call, object_=f"{key.name} {key.fingerprint}")
     return pages.page(
         call,
         "account/key.html",
+        place="account",
         title="New API key",
-        key=_key_row(key, call.services.house.catalog.clock()),
-        secret=secret,
+        key=_key_row(made.key, call.services.house.catalog.clock()),
+        secret=made.secret,
     )
 
 
 async def revoke_key(call: Call) -> web.Response:
     """Revoke one of the caller's own keys."""
-    await _own_form(call)
-    key = await call.services.ask(_revoke_key, call, call.path["id"])
-    auditing.tell(call, object_=f"{key.name} {key.fingerprint}")
+    await own_form(call)
+    await call.services.ask(keymaking.revoke, call, call.path["id"])
     return browser.go(browser.HOME + "?done=key-revoked")
 
 
 async def end_session(call: Call) -> web.Response:
     """Sign one of the caller's own browsers out; it may be this one."""
-    await _own_form(call)
+    await own_form(call)
     sessions = call.services.house.catalog.sessions
-    await call.services.ask(sessions.revoke, _session(call).account, call.path["id"])
-    if call.path["id"] == _session(call).id:
+    await call.services.ask(sessions.revoke, session_of(call).account, call.path["id"])
+    if call.path["id"] == session_of(call).id:
         return browser.drop(browser.go(browser.ENTRANCE + "?note=signed-out"))
     return browser.go(browser.HOME + "?done=session-ended")
 
 
 async def change_password(call: Call) -> web.Response:
     """Replace the password; every session ends, and this browser gets a new one."""
-    form = await _own_form(call)
+    form = await own_form(call)
     try:
         secret = await call.services.ask(_change_password, call, form)
     except PackhouseError as error:
@@ -130,46 +120,27 @@ async def change_password(call: Call) -> web.Response:
     return browser.keep(browser.go(browser.HOME + "?done=password"), secret)
 
 
-async def _own_form(call: Call) -> Mapping[str, str]:
-    """Return the fields of a form that this browser's own page sent.
+def _wish(form: Mapping[str, str]) -> Wish:
+    """Return the key that a form asks for.
 
     Raises:
-        CrossSite: another page sent it.
-        Unauthenticated: nobody is signed in with a browser.
+        Malformed: the days are no number, or the limit is none of the list's.
     """
-    browser.need_own_page(call)
-    if call.session is None:
-        raise Unauthenticated(
-            "nobody is signed in here any more, so nothing was changed: sign in and repeat it"
-        )
-    form = await read_form(call)
-    browser.check_form(call, form)
-    return form
-
-
-def _make_key(call: Call, form: Mapping[str, str]) -> tuple[Key, str]:
     days, may = form.get("days", "").strip(), form.get("may", "")
     if not (days.isascii() and days.isdigit() and len(days) < 5):
         raise Malformed(f"the key should work for {days[:20]!r} days; write a number from 1 to {MAX_DAYS}")
     if may not in ABILITIES:
         raise Malformed(f"{may[:20]!r} is nothing that a key can be limited to; choose from the list")
-    channels = [parse_channel(name) for name in form.get("channels", "").replace(",", " ").split()]
-    catalog = call.services.house.catalog
-    return catalog.keys.create(
-        _session(call).account,
-        form.get("name", "").strip(),
-        expires_us=expiry(int(days), "user", catalog.clock()),
-        channels=channels or None,
+    return Wish(
+        name=form.get("name", "").strip(),
+        days=int(days),
+        channels=form.get("channels", "").replace(",", " ").split() or None,
         actions=ABILITIES[may][1],
     )
 
 
-def _revoke_key(call: Call, number: str) -> Key:
-    return call.services.house.catalog.keys.revoke(number, account=_session(call).account)
-
-
 def _change_password(call: Call, form: Mapping[str, str]) -> str:
-    house, account = call.services.house, _session(call).account
+    house, account = call.services.house, session_of(call).account
     try:
         call.services.signin.by_password(account, form.get("old", ""), call.address)
     except Unauthenticated:
@@ -188,16 +159,14 @@ async def _page(
     notice: str = "",
 ) -> web.Response:
     """Render the account's page; `error` stands at the form that `part` names, whose fields are kept."""
-    status, headers = pages.told(error) if error is not None else (200, {})
-    said = pages.sentence(error) if error is not None else ""
-    if error is not None:
-        auditing.tell(call, note=error.code)
+    status, headers, said = refused(call, error)
     values = await call.services.ask(_values, call)
     return pages.page(
         call,
         "account/account.html",
         status=status,
         headers=headers,
+        place="account",
         title="Your account",
         notice=notice,
         form=form,
@@ -211,12 +180,12 @@ async def _page(
 
 
 def _values(call: Call) -> dict[str, object]:
-    catalog, session = call.services.house.catalog, _session(call)
+    catalog, session = call.services.house.catalog, session_of(call)
     rows = [_key_row(key, catalog.clock()) for key in reversed(catalog.keys.list(session.account))]
     return {
         "admin": call.principal.admin,
         "groups": list(catalog.groups.of(session.account)),
-        "since": _moment(catalog.accounts.get(session.account).created_us),
+        "since": moment(catalog.accounts.get(session.account).created_us),
         "keys": [row for row in rows if row.status == "active"],
         "ended": [row for row in rows if row.status != "active"],
         "sessions": [_session_row(one, session) for one in catalog.sessions.list(session.account)],
@@ -230,8 +199,8 @@ def _key_row(key: Key, now_us: int) -> KeyRow:
         fingerprint=key.fingerprint,
         scope=_scope(key.actions, key.channels),
         status=key.status(now_us),
-        used=None if key.last_used_us is None else _moment(key.last_used_us),
-        ends=None if key.expires_us is None else _moment(key.expires_us),
+        used=None if key.last_used_us is None else moment(key.last_used_us),
+        ends=None if key.expires_us is None else moment(key.expires_us),
     )
 
 
@@ -240,8 +209,8 @@ def _session_row(session: Session, mine: Session) -> SessionRow:
         id=session.id,
         agent=session.agent,
         origin=session.origin,
-        since=_moment(session.created_us),
-        used=_moment(session.used_us),
+        since=moment(session.created_us),
+        used=moment(session.used_us),
         here=session.id == mine.id,
     )
 
@@ -249,20 +218,6 @@ def _session_row(session: Session, mine: Session) -> SessionRow:
 def _scope(actions: Sequence[Action] | None, channels: Sequence[str] | None) -> str:
     may = "everything" if actions is None else ", ".join(actions)
     return may if channels is None else f"{may} in {', '.join(channels)}"
-
-
-def _moment(time_us: int) -> Moment:
-    moment = time.gmtime(time_us // _US)
-    return Moment(
-        time.strftime("%Y-%m-%d %H:%M UTC", moment),
-        time.strftime("%Y-%m-%dT%H:%M:%SZ", moment),
-    )
-
-
-def _session(call: Call) -> Session:
-    if call.session is None:
-        raise RuntimeError("this page is for a browser that signed in")
-    return call.session
 
 
 ROUTES = (
