@@ -25,6 +25,13 @@ from uploadd.call import Call
 from uploadd.deferred import discard
 from uploadd.dialects import (
     account,
+    account_packages,
+    admin_audit,
+    admin_channels,
+    admin_groups,
+    admin_indexer,
+    admin_rights,
+    admin_users,
     anaconda,
     anaconda_packages,
     artifactory,
@@ -78,6 +85,13 @@ ROUTES: tuple[Route, ...] = (
     *authz.ROUTES,
     *listings.ROUTES,
     *account.ROUTES,
+    *account_packages.ROUTES,
+    *admin_users.ROUTES,
+    *admin_groups.ROUTES,
+    *admin_rights.ROUTES,
+    *admin_channels.ROUTES,
+    *admin_audit.ROUTES,
+    *admin_indexer.ROUTES,
     *entrance.ROUTES,
 )
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from packhouse.catalog.sessions import Session
 from packhouse.errors import PackhouseError, Unauthenticated
 from packhouse.intake.moving import CACHES, Moved
+from packhouse.model import Grant
 from uploadd import auditing, browser, pages, paging
 from uploadd.call import Call
 from uploadd.forms import read_form
@@ -91,6 +92,12 @@ def refused(call: Call, error: PackhouseError | None) -> tuple[int, dict[str, st
 def address(*segments: str) -> str:
     """Return the path of a page; names may hold `@` and `+`, and are quoted."""
     return "/".join(("", *(quote(segment, safe="") for segment in segments), ""))
+
+
+def rights_page(grant: Grant) -> str:
+    """Return the path of the page on which a grant stands."""
+    package = (grant.ecosystem, grant.package) if grant.ecosystem and grant.package else ()
+    return address("account", "admin", "rights", grant.channel, *package)
 
 
 def done(path: str, word: str, *more: str) -> web.Response:

@@ -12,6 +12,7 @@ the session's token, and every object is looked up among the caller's own, so th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
 
@@ -179,7 +180,7 @@ async def _page(
     )
 
 
-def _values(call: Call) -> dict[str, object]:
+def _values(call: Call) -> dict[str, Any]:
     catalog, session = call.services.house.catalog, session_of(call)
     rows = [_key_row(key, catalog.clock()) for key in reversed(catalog.keys.list(session.account))]
     return {

@@ -14,6 +14,7 @@ link, which no browser sends to a server, and comes in a form's body: no log hol
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from aiohttp import web
 
@@ -234,7 +235,7 @@ def _invitation_page(call: Call, error: PackhouseError | None = None, *, code: s
 
 
 def _form_page(
-    call: Call, name: str, error: PackhouseError | None, *, title: str, **values: object
+    call: Call, name: str, error: PackhouseError | None, *, title: str, **values: Any
 ) -> web.Response:
     """Render a form with what was refused and what to do; where it could not be sent, why."""
     secure = browser.is_secure(call)
