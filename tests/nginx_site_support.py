@@ -30,6 +30,8 @@ SHARD = f"/main/noarch/shards/{'ab' * 32}.msgpack.zst"
 ALICE = {"Authorization": "Bearer pkh-alice"}
 BOB = {"Authorization": "Bearer pkh-bob"}
 NOBODY = {"Authorization": "Bearer pkh-unissued"}
+HASTY = {"Authorization": "Bearer pkh-hasty"}
+"""Has tried too often; the daemon says so, and for how long."""
 
 YEAR = "max-age=31536000, immutable"
 
@@ -224,6 +226,8 @@ class FakeDaemon:
         self.asked.append((root, path, key))
         segments = path.strip("/").split("/")
         rights = READ_RIGHTS.get(key or "")
+        if key == "pkh-hasty":
+            return web.Response(status=429, headers={"Retry-After": "299", "X-RateLimit-Limit": "10"})
         if rights is None:
             return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="the daemon\'s own"'})
         package = segments[2] if root == "restricted" else ""
@@ -231,7 +235,13 @@ class FakeDaemon:
 
     async def _other(self, request: web.Request) -> web.Response:
         if early := request.headers.get("X-Test-Early"):
-            return web.json_response({"early": int(early)}, status=int(early), reason="File already exists")
+            said = {"401": {"WWW-Authenticate": 'Basic realm="the daemon\'s"'}, "429": {"Retry-After": "298"}}
+            return web.json_response(
+                {"early": int(early)},
+                status=int(early),
+                reason="File already exists",
+                headers=said.get(early, {}),
+            )
         size = 0
         async for chunk in request.content.iter_any():
             size += len(chunk)

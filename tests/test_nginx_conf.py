@@ -159,7 +159,7 @@ def log_is_redacted(conf: list[Directive]) -> Iterator[str]:
     allowed = {
         "time_iso8601",
         "remote_addr",
-        "request_method",
+        "ph_verb",
         "ph_logged",
         "status",
         "body_bytes_sent",
@@ -331,7 +331,7 @@ OFFENCES = [
     (no_request_in_the_error_log, "error_log /dev/null emerg;", ""),
     (no_request_in_the_error_log, "error_log /dev/null emerg;", "error_log state/nginx/error.log crit;"),
     (log_is_redacted, '"$ph_logged"', '"$uri"'),
-    (log_is_redacted, "$remote_addr $request_method", "$remote_addr $http_authorization"),
+    (log_is_redacted, "$remote_addr $ph_verb", "$remote_addr $http_authorization"),
     (log_is_redacted, "access.log packhouse;", "access.log combined;"),
     (if_only_returns, "if ($ph_person) { return 474; }", "if ($ph_person) { set $ph_x 1; }"),
     (no_set_at_server_level, "absolute_redirect off;", 'absolute_redirect off; set $ph_key "";'),
