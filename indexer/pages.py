@@ -14,11 +14,9 @@ from packhouse import lists, manifest
 from packhouse.assets import site_files
 from packhouse.ecosystems import PackageView, Page, Pages, Records
 from packhouse.model import Artifact, Channel, Ecosystem, Json, from_us
+from packhouse.pages.frame import STATIC, in_channel
 from packhouse.render import render
 from packhouse.settings import Settings
-
-STATIC = "_static"
-"""Folder of a channel that holds its copy of the assets; no subdir and no other name of the layout."""
 
 _WEB_LINKS = ("https://", "http://", "mailto:")
 
@@ -50,7 +48,7 @@ def package(
         channel=channel.name,
         channel_url=lists.channel_url(channel, settings),
         up="../../",
-        static=f"../../{STATIC}/",
+        **in_channel(2).values(),
     )
     folder = f"{view.ecosystem}/{key}"
     return Pages(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from packhouse.ecosystems import Package
 from packhouse.model import Channel, Ecosystem
+from packhouse.pages.frame import AT_ROOT
 from packhouse.render import render
 from packhouse.settings import Settings
 
@@ -78,6 +79,8 @@ def channel_page(
             if packages.get(ecosystem)
         ],
         up="./",
+        home="../",
+        here="./",
         static=static,
     )
 
@@ -97,5 +100,5 @@ def site_page(channels: Sequence[str], settings: Settings, *, closed: Collection
         closed=closed,
         default=settings.default_channel,
         server_url=settings.base_url.rstrip("/"),
-        static="static/",
+        **AT_ROOT.values(),
     )

@@ -3,6 +3,7 @@
 import pytest
 from jinja2 import TemplateNotFound, UndefinedError
 
+from packhouse.pages.frame import AT_ROOT
 from packhouse.render import amount, environment, render
 
 
@@ -30,7 +31,7 @@ def test_our_templates_are_found():
         closed=(),
         default="main",
         server_url="",
-        static="static/",
+        **AT_ROOT.values(),
     )
 
     assert b"a&lt;b" in body

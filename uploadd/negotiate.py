@@ -69,6 +69,8 @@ def answer(
             title=title,
             body=text.decode(),
             up="/",
+            home="/",
+            here="",
             static="/static/",
             next=next_,
         )

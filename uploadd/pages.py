@@ -9,6 +9,7 @@ from aiohttp import web
 
 from packhouse import access
 from packhouse.errors import PackhouseError, RateLimited, Unauthenticated
+from packhouse.pages.frame import Frame
 from packhouse.render import render
 from uploadd.call import Call
 from uploadd.problems import Statuses, status_of
@@ -27,8 +28,8 @@ _HEADERS: Mapping[str, str] = {
     "Referrer-Policy": "same-origin",
 }
 
-STATIC = "/static/"
-"""Where the assets lie: Packhouse has the root of its host, and these pages come under several paths."""
+_FRAME = Frame(home="/", here="", static="/static/")
+"""Packhouse has the root of its host, and these pages come under several paths."""
 
 ENTRANCE = "/account/sign-in"
 
@@ -148,5 +149,5 @@ def sentence(error: PackhouseError) -> str:
 
 
 def _html(template: str, status: int, headers: Mapping[str, str] | None, **values: Any) -> web.Response:
-    body = render(template, static=STATIC, **values)
+    body = render(template, **_FRAME.values(), **values)
     return web.Response(body=body, status=status, headers={**_HEADERS, **(headers or {})})
