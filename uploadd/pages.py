@@ -20,7 +20,7 @@ _HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
     "Vary": "Accept, Authorization, Cookie",
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
+    "connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     # nginx sends these two itself; a daemon that is asked without it must not lack them.
