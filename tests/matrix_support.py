@@ -536,6 +536,58 @@ REQUESTS: dict[str, Maker] = {
     ),
     "POST /account/sessions/{id}/revoke": lambda _world, _who: Ask(path={"id": "0" * 12}, data={"x": ""}),
     "POST /account/password": _form(old=PASSWORD, password="quite a new one", again="quite a new one"),
+    "GET /account/packages": _plain(),
+    "GET /account/admin/users": _plain(),
+    "GET /account/admin/users/{user}": lambda world, _: Ask(path={"user": world.user()}),
+    "POST /account/admin/users/invite": lambda world, _: Ask(data={"user": world.name()}),
+    "POST /account/admin/users/registration": _form(allow="true"),
+    "POST /account/admin/users/{user}/approve": lambda world, _: Ask(
+        path={"user": world.user(pending=True)}, data={"x": ""}
+    ),
+    "POST /account/admin/users/{user}/admin": lambda world, _: Ask(
+        path={"user": world.user()}, data={"admin": "true"}
+    ),
+    "POST /account/admin/users/{user}/delete": lambda world, _: Ask(
+        path={"user": world.user()}, data={"x": ""}
+    ),
+    "GET /account/admin/groups": _plain(),
+    "GET /account/admin/groups/{group}": lambda world, _: Ask(path={"group": world.group()}),
+    "POST /account/admin/groups/create": lambda world, _: Ask(data={"group": world.name()}),
+    "POST /account/admin/groups/add": lambda world, _: Ask(
+        data={"group": world.group(), "user": world.user()}
+    ),
+    "POST /account/admin/groups/{group}/add": lambda world, _: Ask(
+        path={"group": world.group()}, data={"user": world.user()}
+    ),
+    "POST /account/admin/groups/{group}/remove": lambda world, _: Ask(
+        path={"group": world.group()}, data={"user": world.user()}
+    ),
+    "POST /account/admin/groups/{group}/delete": lambda world, _: Ask(
+        path={"group": world.group()}, data={"x": ""}
+    ),
+    "GET /account/admin/rights": _plain(),
+    "GET /account/admin/rights/{channel}": _plain(),
+    "GET /account/admin/rights/{channel}/{ecosystem}/{package}": _plain(ecosystem="pypi", package="six"),
+    "POST /account/admin/rights/{channel}/give": lambda world, _: Ask(
+        path=_HERE, data={"kind": "user", "name": world.user(), "action": "read"}
+    ),
+    "POST /account/admin/rights/{channel}/take": lambda world, _: Ask(
+        path=_HERE, data={"principal": f"user:{world.user()}", "action": "read"}
+    ),
+    "POST /account/admin/rights/{channel}/close": lambda _world, _who: Ask(
+        path=_HERE, data={"ecosystem": "pypi", "package": "granted"}
+    ),
+    "GET /account/admin/channels": _plain(),
+    "POST /account/admin/channels": lambda world, _: Ask(data={"name": world.name()}),
+    "GET /account/admin/channels/{channel}/visibility": _plain(),
+    "POST /account/admin/channels/{channel}/visibility": lambda _world, _who: Ask(
+        path=_HERE, data={"private": "true"}
+    ),
+    "GET /account/admin/channels/{channel}/delete": _plain(),
+    "POST /account/admin/channels/{channel}/delete": lambda _world, _who: Ask(path=_HERE, data={"x": ""}),
+    "GET /account/admin/audit": _plain(),
+    "GET /account/admin/indexer": _plain(),
+    "POST /account/admin/indexer/reindex": _form(channel=""),
     "GET /account/sign-in": _plain(),
     "POST /account/sign-in": _form(user="writer-person", password=PASSWORD),
     "POST /account/sign-out": _form(everywhere=""),

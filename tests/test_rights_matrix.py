@@ -4,6 +4,8 @@ All rights are on one private channel, which is the default channel too. `reader
 with one grant on the whole of it; `neighbour` maintains one package of each ecosystem there, and never the one in question. `admin` is an admin's key; `expired` and `revoked` are admins' keys that were; so is
 `elsewhere`, whose scope is another channel. What a right request from whoever may gets, stands in the column `admin`.
 
+What lies below `/account/` is for a browser's session, and here everybody comes with a key: 401 is the best they get.
+
 How to read a refusal: 401 nobody we know, 403 somebody who may see the thing and not do this, 404 somebody for whom it
 is not there.
 """
@@ -160,6 +162,36 @@ POST /account/keys                                                            40
 POST /account/keys/{id}/revoke                                                401   401   401   401   401   401   401   401   401
 POST /account/sessions/{id}/revoke                                            401   401   401   401   401   401   401   401   401
 POST /account/password                                                        401   401   401   401   401   401   401   401   401
+GET /account/packages                                                         401   401   401   401   401   401   401   401   401
+GET /account/admin/users                                                      401   403   403   403   403   401   401   401   403
+GET /account/admin/users/{user}                                               401   403   403   403   403   401   401   401   403
+POST /account/admin/users/invite                                              401   403   403   403   403   401   401   401   403
+POST /account/admin/users/registration                                        401   403   403   403   403   401   401   401   403
+POST /account/admin/users/{user}/approve                                      401   403   403   403   403   401   401   401   403
+POST /account/admin/users/{user}/admin                                        401   403   403   403   403   401   401   401   403
+POST /account/admin/users/{user}/delete                                       401   403   403   403   403   401   401   401   403
+GET /account/admin/groups                                                     401   403   403   403   403   401   401   401   403
+GET /account/admin/groups/{group}                                             401   403   403   403   403   401   401   401   403
+POST /account/admin/groups/create                                             401   403   403   403   403   401   401   401   403
+POST /account/admin/groups/add                                                401   403   403   403   403   401   401   401   403
+POST /account/admin/groups/{group}/add                                        401   403   403   403   403   401   401   401   403
+POST /account/admin/groups/{group}/remove                                     401   403   403   403   403   401   401   401   403
+POST /account/admin/groups/{group}/delete                                     401   403   403   403   403   401   401   401   403
+GET /account/admin/rights                                                     401   403   403   403   403   401   401   401   403
+GET /account/admin/rights/{channel}                                           401   403   403   403   403   401   401   401   403
+GET /account/admin/rights/{channel}/{ecosystem}/{package}                     401   403   403   403   403   401   401   401   403
+POST /account/admin/rights/{channel}/give                                     401   403   403   403   403   401   401   401   403
+POST /account/admin/rights/{channel}/take                                     401   403   403   403   403   401   401   401   403
+POST /account/admin/rights/{channel}/close                                    401   403   403   403   403   401   401   401   403
+GET /account/admin/channels                                                   401   403   403   403   403   401   401   401   403
+POST /account/admin/channels                                                  401   403   403   403   403   401   401   401   403
+GET /account/admin/channels/{channel}/visibility                              401   403   403   403   403   401   401   401   403
+POST /account/admin/channels/{channel}/visibility                             401   403   403   403   403   401   401   401   403
+GET /account/admin/channels/{channel}/delete                                  401   403   403   403   403   401   401   401   403
+POST /account/admin/channels/{channel}/delete                                 401   403   403   403   403   401   401   401   403
+GET /account/admin/audit                                                      401   403   403   403   403   401   401   401   403
+GET /account/admin/indexer                                                    401   403   403   403   403   401   401   401   403
+POST /account/admin/indexer/reindex                                           401   403   403   403   403   401   401   401   403
 GET /account/sign-in                                                          200   200   200   200   200   200   401   401   200
 POST /account/sign-in                                                         303   303   303   303   303   303   401   401   303
 POST /account/sign-out                                                        303   303   303   303   303   303   401   401   303
@@ -255,7 +287,7 @@ def test_the_columns_say_what_their_names_say():
         assert row["neighbour"] >= 400 or row["neighbour"] == row["admin"], route
         for less, more in (("reader", "writer"), ("writer", "maintainer"), ("maintainer", "admin")):
             assert row[less] >= 400 or row[more] == row[less], f"{route}: {more} may what {less} may"
-        if "/admin/" in route:
+        if " /admin/" in route:  # the pages below /account/ take no key at all
             assert [row[who] for who in PEOPLE] == [
                 *(401, 403, 403, 403, 403),
                 *(200, 401, 401, 403),
