@@ -186,7 +186,7 @@ def sanitise(written: str) -> str:
             return None if found is None else f"#{found}"
         return value
 
-    return str(
+    shown = str(
         nh3.clean(
             rewriter.result(),
             tags=set(TAGS),
@@ -197,3 +197,4 @@ def sanitise(written: str) -> str:
             link_rel=_REL,
         )
     )
+    return shown if len(shown) <= MAX_HTML else ""

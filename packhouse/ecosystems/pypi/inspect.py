@@ -11,8 +11,8 @@ The shape of `Observed.record` for Python artifacts, all keys always there:
     summary          one line, at most 512 characters
     core_metadata    SHA-256 of the `.metadata` sidecar, or null for an sdist
 
-`Observed.details` holds `metadata` (every field, long values cut), `members` ([path, bytes] pairs, at most
-10 000) and `members_total`.
+`Observed.details` holds `metadata` (every field, long values cut), `description_html` (empty where the description is
+plain text or no renderer reads it), `members` ([path, bytes] pairs, at most 10 000) and `members_total`.
 """
 
 from pathlib import Path
@@ -25,8 +25,13 @@ from packhouse.ecosystems.pypi.sdist import read_sdist
 from packhouse.ecosystems.pypi.wheel import Content, read_wheel
 from packhouse.errors import BadArchive, BadMetadata, PackhouseError
 from packhouse.model import Claim, Observed
+from packhouse.prose import markup
 
 MAX_MEMBERS_SHOWN = 10_000
+
+# Core metadata specification, Description-Content-Type: "If a Description-Content-Type is not specified, then
+# applications should attempt to render it as text/x-rst; charset=UTF-8 and fall back to text/plain".
+_UNSAID = "text/x-rst"
 
 
 def inspect(path: Path, claim: Claim, limits: Limits) -> Observed:
@@ -80,6 +85,10 @@ def _judge(content: Content, distribution: Distribution, *, lenient: bool) -> Ob
         },
         details={
             "metadata": metadata.fields,
+            "description_html": markup(
+                metadata.fields.get("description", ""),
+                metadata.fields.get("description_content_type") or _UNSAID,
+            ),
             "members": [list(member) for member in content.members[:MAX_MEMBERS_SHOWN]],
             "members_total": len(content.members),
         },
