@@ -50,9 +50,9 @@ _KINDS = {
 }
 _ACTIONS = {
     Action.READ: "read",
-    Action.WRITE: "read and upload",
-    Action.DELETE: "read and delete",
-    Action.MAINTAIN: "do all of it, overwrite, and see these rights",
+    Action.WRITE: "write: read and upload",
+    Action.DELETE: "delete: read and delete",
+    Action.MAINTAIN: "maintain: all of it, overwrite, and see these rights",
 }
 _ECOSYSTEMS = {
     Ecosystem.PYPI: "Python",
