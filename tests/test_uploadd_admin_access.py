@@ -1,6 +1,7 @@
 """The admin's pages: who gets them, who may send their forms, and that each is valid and says where one is."""
 
 import re
+from urllib.parse import quote
 
 import pytest
 from admin_pages_support import ADMIN_FORMS, ADMIN_PAGES, admin, administered, text
@@ -87,12 +88,12 @@ async def test_who_is_no_admin_gets_nothing(daemon):
 
 
 async def test_who_is_not_signed_in_is_led_to_the_entrance_and_back(daemon):
-    for path in ADMIN_PAGES:
+    for path in (*ADMIN_PAGES, "/account/packages/"):
         answer = await Browser(daemon).get(path)
 
         assert answer.status == 303
         entrance = answer.headers["Location"]
-        assert entrance.startswith("/account/sign-in?next=%2Faccount%2Fadmin%2F")
+        assert entrance == f"/account/sign-in?next={quote(path, safe='')}"
         page = (await Browser(daemon).get(entrance)).body.decode()
         assert re.search(r'name="next" value="([^"]+)"', page)[1] == path
     assert (await Browser(daemon).sign_in(next=path)).headers["Location"] == path
