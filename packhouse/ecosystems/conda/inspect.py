@@ -26,6 +26,7 @@ from packhouse.ecosystems.conda.record import Judgement, judge
 from packhouse.ecosystems.conda.strictjson import JsonError, parse_json
 from packhouse.errors import BadArchive, BadMetadata
 from packhouse.model import Claim, Json, Observed
+from packhouse.prose import markup
 
 INDEX = "info/index.json"
 MAX_INDEX = 1 << 20
@@ -80,6 +81,7 @@ class Contents:
         seen: every path so far.
         problems: sentences about members that a package may not have.
         warnings: sentences for the page.
+        whole: whether all of it was looked at.
     """
 
     info: dict[str, bytes] = field(default_factory=dict)
@@ -87,6 +89,7 @@ class Contents:
     seen: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    whole: bool = True
 
 
 def inspect(path: Path, claim: Claim, limits: Limits) -> Observed:
@@ -99,7 +102,9 @@ def inspect(path: Path, claim: Claim, limits: Limits) -> Observed:
 
     Returns:
         `record` is the repodata record without `md5`, `sha256` and `size` (CEP 36); a record of revision 3 carries
-        `schema_version` 3. `details` holds `about`, `members`, `files`, `bytes`, `flags` and `recipe`.
+        `schema_version` 3. `details` holds `about`, `origin`, `description_html`, `members`, `files`, `bytes`,
+        `flags`, `recipe` and `checked`: what pages may claim of this file (`whole`: it was read to its end; `subdir`:
+        the file itself names its subdir; `own`: it brings nothing that only an installer may write).
 
     Raises:
         BadName: the file name breaks CEP 26.
@@ -203,6 +208,7 @@ def _unless_overrun(stream: Stream, contents: Contents) -> None:
     """Go on where only the budget ended; raise again where the bytes are at fault."""
     if stream.produced <= stream.cap:
         raise  # noqa: PLE0704 - called from an except block only
+    contents.whole = False
     contents.warnings.append(f"only the first {stream.cap} bytes of its content were looked at")
 
 
@@ -250,7 +256,9 @@ def _observed(
     documents: Mapping[str, Json],
 ) -> Observed:
     about = documents.get("info/about.json")
-    said = _about(about) if isinstance(about, dict) else {}
+    about = about if isinstance(about, dict) else {}
+    said = _about(about)
+    description = said.get("description", "")
     recipe = contents.info.get("info/recipe/recipe.yaml") or contents.info.get("info/recipe/meta.yaml") or b""
     return Observed(
         filename=claim.filename,
@@ -260,12 +268,19 @@ def _observed(
         record=dict(sorted(found.record.items())),
         details={
             "about": said,
+            "origin": _origin(about.get("extra")),
             "summary": said.get("summary", ""),
+            "description_html": markup(description, "text/markdown") if isinstance(description, str) else "",
             "files": len(contents.paths),
             "bytes": sum(size for _, size in contents.paths),
             "members": [list(pair) for pair in contents.paths[:_LISTED]],
             "flags": _flags(coordinates.name, contents, documents.get("info/paths.json")),
             "recipe": recipe[:_ABOUT_TEXT].decode("utf-8", errors="replace"),
+            "checked": {
+                "whole": contents.whole,
+                "subdir": documents[INDEX].get("subdir") is not None,
+                "own": not contents.problems,
+            },
         },
         warnings=[*found.warnings, *contents.warnings],
     )
@@ -280,6 +295,7 @@ _ABOUT_KEYS = (
     "icon_url",
     "license",
     "license_family",
+    "license_url",
     "source_url",
     "summary",
     "tags",
@@ -302,6 +318,20 @@ def _about(about: Mapping[str, Json]) -> dict[str, Json]:
             and all(isinstance(text, str) for text in value)
         ):
             kept[key] = value[:100]
+    return kept
+
+
+def _origin(extra: Json) -> dict[str, Json]:
+    """Return where about.json says that the recipe comes from, and who looks after it."""
+    extra = extra if isinstance(extra, dict) else {}
+    kept: dict[str, Json] = {
+        key: extra[key][:_ABOUT_TEXT]
+        for key in ("remote_url", "sha")
+        if isinstance(extra.get(key), str) and extra[key]
+    }
+    people = extra.get("recipe-maintainers")
+    if isinstance(people, list) and people and all(isinstance(name, str) for name in people):
+        kept["maintainers"] = people[:100]
     return kept
 
 
