@@ -5,7 +5,7 @@ from pathlib import Path
 
 from packhouse.ecosystems import Limits, PackageView, Pages, Records
 from packhouse.ecosystems.pypi import inspect, names, pages, view
-from packhouse.model import Area, Artifact, Claim, Ecosystem, Observed
+from packhouse.model import Area, Artifact, Claim, Ecosystem, Json, Observed
 
 __all__ = ["PYPI"]
 
@@ -31,18 +31,22 @@ class _Pypi:
     def newest(self, versions: Iterable[str]) -> str:
         return names.newest(versions)
 
+    def in_order(self, versions: Iterable[str]) -> list[str]:
+        return names.in_order(versions)
+
+    def requires(self, record: Mapping[str, Json]) -> Sequence[str]:
+        return names.required(record["requires_dist"])
+
     def areas(self, artifact: Artifact, *, first_or_last: bool) -> Mapping[Area, float]:
         channel, project = artifact.channel, artifact.package
         lag = 0.0 if first_or_last else LAG_S
         return {
             Area(channel, "pypi", "index", project): 0.0,
-            Area(channel, "pypi", "page", project): 0.0,
             Area(channel, "pypi", "root"): lag,
-            Area(channel, "", "channel"): lag,
         }
 
     def birth(self, channel: str) -> Sequence[Area]:
-        return (Area(channel, "pypi", "root"), Area(channel, "", "channel"))
+        return (Area(channel, "pypi", "root"),)
 
     def render(self, area: Area, records: Records) -> Pages:
         return pages.render(area, records)
