@@ -21,7 +21,7 @@ _CRC = "The CRC-32 of each of the container's members matches its bytes."
 _SUBDIR = "It lies in the subdir that info/index.json names."
 _OWN = "It brings nothing that only an installer may write (conda-meta/, info/repodata_record.json; CEP 34)."
 _MISSING = (
-    "The SHA-256 of single files (info/paths.json) was not compared with them: clients do that when they install.",
+    "The SHA-256 of single files (info/paths.json) was not compared with what the archive holds.",
     "No signature and no attestation is kept with the file: who built it rests on the word of who uploaded it.",
 )
 
