@@ -19,6 +19,7 @@ from packhouse.ecosystems.view import (
 )
 from packhouse.model import Channel, Event, EventKind
 from packhouse.names import ChannelName
+from packhouse.pages.package import Dependents, package_pages
 from packhouse.settings import Settings
 
 DAY = 86_400_000_000
@@ -246,3 +247,25 @@ def _check_address(path, address, element, ids):
         depth = base.count("/") - 3
         assert address.count("../") <= depth, address
         assert urlsplit(urljoin(base, address)).hostname == "here.example", address
+
+
+def package(shown, **more):
+    """Everything that stands in a package's folder, by path."""
+    values = {
+        "channel": CHANNEL,
+        "key": "flask",
+        "settings": SETTINGS,
+        "readers": "everyone",
+        "existing": {"werkzeug", "jinja2"},
+        "released": [line.version for line in shown.versions] + [shown.version],
+        "dependents": Dependents(["flask-login"], 1),
+        "events": [event(7), event(9, EventKind.YANK, note="broken")],
+        "kin": [("conda", "flask")],
+    }
+    rendered = package_pages(shown, **values | more)
+    return {page.path: page for page in rendered.leaves}
+
+
+def package_page(shown=None, **more):
+    """The tree of a package's page, checked."""
+    return check_page(package(shown or view(), **more)["pypi/flask/index.html"])

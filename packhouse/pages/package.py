@@ -44,6 +44,7 @@ def package_pages(
     settings: Settings,
     readers: str,
     existing: Collection[str],
+    released: Collection[str],
     dependents: Dependents,
     events: Sequence[Event],
     kin: Sequence[tuple[str, str]],
@@ -57,12 +58,14 @@ def package_pages(
         settings: of the server.
         readers: who may read it: `everyone`, `channel` or `granted`.
         existing: normalised names of the packages of the ecosystem that the page may link.
+        released: versions that have a page of their own by now; no other is linked.
         dependents: packages that need this one; none that only some readers of the channel may know of.
         events: what happened to its files, in any order.
         kin: (ecosystem, key) of packages of the channel that are the same thing in another format.
     """
     folder = f"{view.ecosystem}/{key}"
     frame = in_channel(2)
+    release_page = f"release/{segment(view.version)}/" if view.version in released else ""
     values = shown.release(
         view,
         frame=frame,
@@ -70,7 +73,7 @@ def package_pages(
         key=key,
         settings=settings,
         readers=readers,
-        files_at=f"release/{segment(view.version)}/files/",
+        files_at=f"{release_page}files/" if release_page else "",
         existing=existing,
         most_files=MAX_FILES,
     )
@@ -80,10 +83,10 @@ def package_pages(
         "package.html",
         frame,
         title=f"{view.name} {view.version} · {channel.name}",
-        release_page=f"release/{segment(view.version)}/",
+        release_page=release_page,
         badge_width=picture.width,
         **values,
-        **_versions(view),
+        **_versions(view, released),
         **_around(view, frame, dependents, kin),
         **_log(events),
     )
@@ -97,8 +100,11 @@ def package_pages(
     )
 
 
-def _versions(view: PackageView) -> dict[str, Any]:
-    lines = [(version, f"release/{segment(version.version)}/") for version in view.versions]
+def _versions(view: PackageView, released: Collection[str]) -> dict[str, Any]:
+    lines = [
+        (version, f"release/{segment(version.version)}/" if version.version in released else "")
+        for version in view.versions
+    ]
     final = [line for line in lines if not line[0].prerelease]
     # Where there is nothing but pre-releases, they are what the reader came for.
     prereleases = [line for line in lines if line[0].prerelease] if final else []

@@ -1,5 +1,6 @@
 """One version of a package as the values of a template: what the page of a package and that of a release share."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,15 +20,18 @@ _FILES_NAMED = 5
 
 _CHANGES_SHOWN = 100
 
+_PROVENANCE = re.compile("provenance|attestation|signature", re.IGNORECASE)
+"""A format that says something of provenance has said it; a reader should never have to take silence for an answer."""
+
 _NO_PROVENANCE = (
-    "There is no provenance: nothing says where and from which source these files were built. What is checked is that "
-    "they are what was uploaded."
+    "There is no provenance: nothing says where and from which source this was built. What is checked is that it is "
+    "what was uploaded."
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRow:
-    """One file: its bytes' address, its own page's, and those of what lies beside it (label, address)."""
+    """One file: its bytes' address, its own page's (or nothing), and those of what lies beside it (label, address)."""
 
     file: FileView
     href: str
@@ -93,7 +97,8 @@ def release(
         key: its normalised name.
         settings: of the server.
         readers: who may read it.
-        files_at: relative address of the folder of the files' own pages, with a slash at its end.
+        files_at: relative address of the folder of the files' own pages, with a slash at its end; empty where they
+            have none yet.
         existing: normalised names of packages that may be linked.
         most_files: how many files are listed; None for all.
     """
@@ -111,7 +116,7 @@ def release(
         "links": [(label, target, may_link(target)) for label, target in view.links],
         "files": files,
         "files_more": len(view.files) - len(files),
-        "platforms": sorted({row.file.platform for row in files if row.file.platform}),
+        "platforms": list(dict.fromkeys(row.file.platform for row in files if row.file.platform)),
         "requirements": [
             (group.title, list(_requirements(group, view.ecosystem, frame.here, existing)))
             for group in view.requirements
@@ -128,13 +133,13 @@ def rows(files: Sequence[FileView], *, here: str, files_at: str) -> list[FileRow
     Args:
         files: in order.
         here: prefix of the channel's root.
-        files_at: relative address of the folder of the files' own pages.
+        files_at: relative address of the folder of the files' own pages; empty where they have none yet.
     """
     return [
         FileRow(
             file=file,
             href=here + address(file.path),
-            page=f"{files_at}{segment(file.filename)}/",
+            page=f"{files_at}{segment(file.filename)}/" if files_at else "",
             beside=[(label, here + address(path)) for label, path in file.sidecars],
         )
         for file in files
@@ -155,8 +160,8 @@ def checks(files: Sequence[FileView]) -> Iterable[CheckLine]:
             more=max(0, len(names) - _FILES_NAMED),
             every=len(names) == len(files),
         )
-    told = any("provenance" in text.lower() for _, text in found)
-    if files and not told and not any("provenance" in label for file in files for label, _ in file.sidecars):
+    told = [*(text for _, text in found), *(label for file in files for label, _ in file.sidecars)]
+    if files and not any(_PROVENANCE.search(text) for text in told):
         yield CheckLine(outcome="missing", text=_NO_PROVENANCE, files=(), more=0, every=True)
 
 
