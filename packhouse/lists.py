@@ -68,7 +68,7 @@ def channel_page(
         static: where the assets lie, relative to the page.
     """
     return render(
-        "channel.html",
+        "lists_channel.html",
         title=channel.name,
         channel=channel.name,
         private=channel.private,
@@ -94,7 +94,7 @@ def site_page(channels: Sequence[str], settings: Settings, *, closed: Collection
         closed: those of them that not everyone may read.
     """
     return render(
-        "site.html",
+        "lists_site.html",
         title="Channels",
         channels=channels,
         closed=closed,
