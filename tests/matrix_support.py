@@ -471,6 +471,7 @@ REQUESTS: dict[str, Maker] = {
     "GET /api/1/content/{digest}": _content,
     "GET /api/1/stat/counters": _plain(),
     "GET /api/1/search": lambda _world, _who: Ask(query="?q=six"),
+    "GET /search": lambda _world, _who: Ask(query="?q=six"),
     # the product service
     "GET /product/access": _plain(),
     "PUT /product/create": lambda world, _: Ask(**_json(f'{{"name": "{world.name()}"}}')),

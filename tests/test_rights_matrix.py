@@ -83,6 +83,7 @@ GET /api/1/openapi.json                                                       20
 GET /api/1/packages                                                           200   200   200   200   200   200   401   401   200
 GET /api/1/stat/counters                                                      200   200   200   200   200   200   401   401   200
 GET /api/1/search                                                             200   200   200   200   200   200   401   401   200
+GET /search                                                                   200   200   200   200   200   200   401   401   200
 GET /api/1/content/{digest}                                                   404   404   200   200   200   200   401   401   404
 GET /api/1/channels/{channel}/packages                                        401   200   200   200   200   200   401   401   404
 GET /api/1/channels/{channel}/packages/{ecosystem}/{name}                     401   404   200   200   200   200   401   401   404

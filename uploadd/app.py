@@ -54,6 +54,7 @@ from uploadd.dialects import (
     pypicloud_accounts,
     pypicloud_rights,
     quetz,
+    searching,
 )
 from uploadd.limits import Gate, InFlight
 from uploadd.probe import Probe
@@ -81,6 +82,7 @@ ROUTES: tuple[Route, ...] = (
     *channels.ROUTES,
     *audit.ROUTES,
     *browsing.ROUTES,
+    *searching.ROUTES,
     *health.ROUTES,
     *authz.ROUTES,
     *listings.ROUTES,
