@@ -80,12 +80,15 @@ def test_links_are_absolute_where_the_address_is_known_and_relative_else():
     assert link(relative.find(f"{ATOM}entry")) == "./pypi/a%2Bb/"
 
 
-def test_a_deletion_leads_to_the_channel():
-    """The page of the package may be gone with its last file."""
-    feed = read(channel_feed(CHANNEL, [news(1, EventKind.DELETE, version="")], SETTINGS))
+def test_news_of_a_package_that_is_gone_leads_to_the_channel():
+    """Its page went with its last file."""
+    gone = news(1, EventKind.DELETE, version="", there=False)
+    feed = read(channel_feed(CHANNEL, [gone, news(2, EventKind.DELETE, key="x")], SETTINGS))
+    other, last = feed.findall(f"{ATOM}entry")
 
-    assert titles(feed) == ["Flask: flask-3.1.0.tar.gz deleted"]
-    assert link(feed.find(f"{ATOM}entry")) == "https://packages.example:8443/main/"
+    assert titles(feed)[1] == "Flask: flask-3.1.0.tar.gz deleted"
+    assert link(last) == "https://packages.example:8443/main/"
+    assert link(other) == "https://packages.example:8443/main/pypi/x/"
 
 
 def test_what_identifies_an_entry_depends_on_no_address_and_is_the_same_in_both_feeds():

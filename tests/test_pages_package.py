@@ -92,6 +92,15 @@ def test_links_are_for_the_web_and_mail_and_all_else_is_text():
     assert "javascript:alert(1)" in text_of(tree)
 
 
+def test_a_long_label_of_a_link_is_cut():
+    """It stands in a narrow column, and would push the page wider than a telephone."""
+    labels = [
+        text_of(term) for term in package_page(view(links=[("x" * 99, "https://a.example/")])).iter("dt")
+    ]
+
+    assert f"{'x' * 31}…" in labels
+
+
 def test_requirements_link_only_to_what_is_here():
     tree = package_page()
 

@@ -37,6 +37,7 @@ class News:
         key: its normalised name.
         name: as people write it.
         version: of the file; empty where nothing tells it any more.
+        there: whether the package is still there; else its page went with its last file.
     """
 
     event: Event
@@ -44,6 +45,7 @@ class News:
     key: str
     name: str
     version: str = ""
+    there: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +73,7 @@ def channel_feed(channel: Channel, news: Sequence[News], settings: Settings) -> 
         _entry(
             item.event,
             before=f"{item.name} {item.version}".strip(),
-            # A package may go with its last file, and its page with it.
-            link=root
-            if item.event.kind is EventKind.DELETE
-            else f"{root}{item.ecosystem}/{segment(item.key)}/",
+            link=f"{root}{item.ecosystem}/{segment(item.key)}/" if item.there else root,
         )
         for item in sorted(news, key=lambda item: item.event.serial, reverse=True)[:MAX_ENTRIES]
     ]
