@@ -122,8 +122,8 @@ def test_a_form_that_is_sent_while_the_daemon_is_away_ends_on_a_page(
     orphan: RunningNginx, page: Page
 ) -> None:
     page.goto(f"{orphan.url}/main/nope")
-    page.get_by_role("searchbox").fill("six")
-    page.get_by_role("searchbox").press("Enter")
+    page.get_by_label("Search packages").fill("six")
+    page.get_by_label("Search packages").press("Enter")
 
     assert page.url == f"{orphan.url}/search/?q=six"
     assert page.get_by_role("heading", level=1).inner_text() == "Accounts and uploads are away for now"
