@@ -211,8 +211,9 @@ def test_where_there_are_only_prereleases_they_are_in_sight():
     tree = package_page(view(version="1.0a1", versions=only))
 
     assert not list(tree.iter("details"))
-    assert "1.0a1 shown here pre-release" in text_of(tree)
-    assert "yanked bad" in text_of(tree)
+    assert "1.0a1 shown here pre-release yanked" in text_of(tree)
+    assert "Why yanked" in text_of(tree)
+    assert "Why yanked" not in text_of(package_page())
     assert links(by_id(tree, "content"))["1.0a1"] == "release/1.0a1/"
 
 
