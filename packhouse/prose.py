@@ -125,7 +125,7 @@ def _bounded(cpu_s: float) -> Iterator[None]:
 # --- HTML to what a page may hold ------------------------------------------------------------------------------
 
 _ID = r"[^\s\x00-\x1f\x7f]{1,220}"
-_ADDRESS = r"(?:https?://|mailto:)[^\s\x00-\x1f\x7f\\]+"
+_ADDRESS = r"(?:https?://|mailto:)[^\s\x00-\x1f\x7f\\\"<>`]+"
 _CLASS = r"(?:language-[\w+#.-]{1,40}|admonition|admonition-title|align-left|align-center|align-right)"
 _REL = "nofollow noopener ugc"
 _NUMBER = re.compile(r"[1-9][0-9]{0,2}")
@@ -178,13 +178,7 @@ def sanitise(written: str) -> str:
 
     def judge(tag: str, name: str, value: str) -> str | None:
         rule = _ATTRIBUTES.get(tag, {}).get(name) or _ATTRIBUTES["*"].get(name)
-        if rule is None or not rule.fullmatch(value):
-            return None
-        # A link into the README finds the heading however it is spelled, or is none.
-        if value.startswith("#"):
-            found = rewriter.ids.get(value[1:].casefold())
-            return None if found is None else f"#{found}"
-        return value
+        return value if rule is not None and rule.fullmatch(value) else None
 
     shown = str(
         nh3.clean(

@@ -6,10 +6,11 @@ That one walks up its tree for each element and cannot be interrupted, so it is 
 
 import html
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import TypeAlias
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 MAX_DEPTH = 200
 """Elements within each other; browsers cut at 512."""
@@ -21,7 +22,7 @@ TAGS = frozenset(
     "h5 h6 hr i img ins kbd li mark ol p pre q s samp small span strong sub summary sup table tbody td tfoot th thead "
     "tr u ul var".split()
 )
-_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+_HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 # Old names, and landmarks that are the page's business.
 _INSTEAD = {
     "acronym": "abbr", "article": "div", "aside": "div", "center": "div", "footer": "div", "header": "div",
@@ -38,8 +39,7 @@ _INLINE = frozenset(
 )
 _TABLE = frozenset("caption col colgroup table tbody td tfoot th thead tr".split())  # noqa: SIM905 - a list of words
 
-_BARE_IS_NOTHING = frozenset({"a", "span"})
-_SAYS_SOMETHING = {"a": "span", "th": "td", **dict.fromkeys(_HEADINGS, "span")}
+_SAYS_SOMETHING = {"th": "td", "a": "span", **dict.fromkeys(_HEADINGS, "span")}
 
 _CELL, _ROW = frozenset({"td", "th"}), frozenset({"tr", "td", "th", "caption", "colgroup"})
 _ITEM = frozenset({"dt", "dd"})
@@ -57,7 +57,8 @@ _ENDS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     },
 }
 
-_ADDRESS = re.compile(r"(?:https?://|mailto:)[^\s\x00-\x1f\x7f\\]+", re.IGNORECASE)
+# RFC 3986 knows none of these characters; browsers take a backslash for a slash.
+_ADDRESS = re.compile(r"(?:https?://|mailto:)[^\s\x00-\x1f\x7f\\\"<>`]+", re.IGNORECASE)
 PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/]+={0,2}", re.IGNORECASE)
 _ID = re.compile(r"[^\s\x00-\x1f\x7f]{1,200}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,2}")
@@ -82,41 +83,67 @@ class TooDeepError(ValueError):
     """Elements lie deeper within each other than anybody writes by hand."""
 
 
-@dataclass(slots=True)
-class _Open:
-    """An element that is open.
+@dataclass(slots=True, eq=False)
+class _Element:
+    """An element of the result; it may become another one, or nothing, until everything is known.
 
-    `tag` is what it is in the result, `start` where it begins there; `seen` whether a reader sees anything of it.
+    `name` is what the author called it, and ends it; `start` is where it begins in the output; `seen`, whether a
+    reader sees anything of it.
     """
 
     name: str
     tag: str
     start: int
-    attributes: str
+    attributes: dict[str, str]
     seen: bool = False
+
+    def settle(self, ids: Mapping[str, str]) -> None:
+        """Decide what it is, once all ids are known."""
+        if not self.seen and self.tag in _SAYS_SOMETHING:
+            # Who listens instead of looking is not to meet a link, a heading or a column's head that says nothing.
+            self.tag = _SAYS_SOMETHING[self.tag]
+        href = self.attributes.get("href", "")
+        if href.startswith("#"):
+            # A link into the README finds the heading however it is spelled, or is none.
+            found = ids.get(href[1:].casefold())
+            self.attributes.pop("href")
+            self.attributes |= {"href": f"#{found}"} if found else {}
+        if self.tag == "a" and "href" not in self.attributes:
+            self.tag = "span"
+        if self.tag == "span":
+            self.attributes = {
+                name: value for name, value in self.attributes.items() if name not in ("href", "title")
+            }
+            self.tag = "span" if self.attributes else ""
 
 
 class Rewriter(HTMLParser):
-    """Feed it HTML, close it, and take `result()`.
-
-    Attributes:
-        ids: folded spelling to spelling of every id in the result.
-    """
+    """Feed it HTML, close it, and take `result()`."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.ids: dict[str, str] = {}
-        self._out: list[str] = []
-        self._open: list[_Open] = []
+        self._ids: dict[str, str] = {}  # folded spelling to spelling
+        self._out: list[str | tuple[_Element, bool]] = []  # text, and elements where they begin and end
+        self._open: list[_Element] = []
         self._emptied: list[str] = []
         self._levels: list[int] = []
         self._tables = 0
 
     def result(self) -> str:
         """Return everything, with what is still open closed."""
-        while self._open:
-            self._close()
-        return "".join(self._out)
+        self._close_to(0)
+        written = []
+        for part in self._out:
+            if isinstance(part, str):
+                written.append(part)
+                continue
+            element, begins = part
+            if begins:
+                element.settle(self._ids)
+                written.append(f"<{element.tag}{_attributes(element.attributes)}>" if element.tag else "")
+            else:
+                written.append(f"</{element.tag}>" if element.tag else "")
+        return "".join(written)
 
     # --- what the parser sees
 
@@ -155,6 +182,9 @@ class Rewriter(HTMLParser):
         """Write text; an address in it becomes a link."""
         if self._emptied:
             return
+        self._write(data)
+
+    def _write(self, data: str) -> None:
         if data.strip():
             self._see()
         if any(element.tag in ("a", "code", "pre") for element in self._open):
@@ -173,17 +203,21 @@ class Rewriter(HTMLParser):
         self._end_implied(tag)
         if len(self._open) >= MAX_DEPTH:
             raise TooDeepError
-        attributes = self._attributes(tag, given)
-        written = f"<{tag}{attributes}>" if attributes or tag not in _BARE_IS_NOTHING else ""
+        kept = self._kept(tag, given)
+        if tag in _VOID:
+            self._out.append(f"<{tag}{_attributes(kept)}>")
+            return
         if tag == "table":
             self._tables += 1
             label = f'role="region" aria-label="Table {self._tables} of the description"'
             self._out.append(f'<div class="table" {label} tabindex="0">')
         elif tag == "div" and given.get("class") == "table":
-            written = ""  # ours, of the first time
-        if tag not in _VOID:
-            self._open.append(_Open(name, tag, len(self._out), attributes))
-        self._out.append(written)
+            tag = ""  # ours, of the first time
+        elif tag == "a" and "href" not in kept:
+            tag = "span"
+        element = _Element(name, tag, len(self._out), kept)
+        self._open.append(element)
+        self._out.append((element, True))
 
     def _end_implied(self, tag: str) -> None:
         """End what HTML ends where `tag` begins: `<li>` an item before it, a block a paragraph, a link a link."""
@@ -191,7 +225,9 @@ class Rewriter(HTMLParser):
             ended, kept = _ENDS[tag]
         elif tag == "a":
             ended, kept = frozenset({"a"}), _TABLE
-        elif tag not in _INLINE and tag not in _VOID - {"hr"}:
+        elif tag in _HEADINGS:
+            ended, kept = _HEADINGS | {"p"}, TAGS - _INLINE - _HEADINGS - {"p"}
+        elif tag not in _INLINE and tag != "br":
             ended, kept = frozenset({"p"}), TAGS - _INLINE - {"p"}
         else:
             return
@@ -206,28 +242,16 @@ class Rewriter(HTMLParser):
 
     def _close_to(self, place: int) -> None:
         while len(self._open) > place:
-            self._close()
-
-    def _close(self) -> None:
-        element = self._open.pop()
-        if element.seen and self._open:
-            self._open[-1].seen = True
-        tag, attributes = element.tag, element.attributes
-        if not element.seen and tag in _SAYS_SOMETHING:
-            # Who listens instead of looking is not to meet a link, a heading or a column's head that says nothing.
-            tag = _SAYS_SOMETHING[tag]
-            attributes = re.sub(r' (?:href|title)="[^"]*"', "", attributes)
-            self._out[element.start] = f"<{tag}{attributes}>" if attributes or tag == "td" else ""
-        elif tag in _HEADINGS and " id=" not in attributes:
-            text = html.unescape(re.sub(r"<[^>]*>", "", "".join(self._out[element.start + 1 :])))
-            identity = self._identity(_slug(text))
-            self._out[element.start] = (
-                f'<{tag} id="{html.escape(identity)}"{attributes}>' if identity else f"<{tag}{attributes}>"
-            )
-        if self._out[element.start]:
-            self._out.append(f"</{tag}>")
-        if tag == "table":
-            self._out.append("</div>")
+            element = self._open.pop()
+            if element.seen and self._open:
+                self._open[-1].seen = True
+            if element.tag in _HEADINGS and element.seen and "id" not in element.attributes:
+                text = "".join(part for part in self._out[element.start :] if isinstance(part, str))
+                identity = self._identity(_slug(html.unescape(text)))
+                element.attributes |= {"id": identity} if identity else {}
+            self._out.append((element, False))
+            if element.tag == "table":
+                self._out.append("</div>")
 
     def _see(self) -> None:
         if self._open:
@@ -246,22 +270,18 @@ class Rewriter(HTMLParser):
         source, text = given.get("src", ""), " ".join(given.get("alt", "").split())
         if PICTURE.fullmatch(source):
             self._see()
-            written = f'<img{self._attributes("img", given)} src="{source}" alt="{html.escape(text)}">'
-        elif not text and not _ADDRESS.fullmatch(source):
-            return
-        else:
+            attributes = _attributes(self._kept("img", given))
+            self._out.append(f'<img{attributes} src="{source}" alt="{html.escape(text[:1000])}">')
+        elif _ADDRESS.fullmatch(source) and not any(element.tag == "a" for element in self._open):
             self._see()
-            label = html.escape(text or unquote(urlsplit(source).path.rpartition("/")[2]) or "picture")
-            linked = any(element.tag == "a" for element in self._open)
-            if linked or not _ADDRESS.fullmatch(source):
-                written = label
-            else:
-                written = f'<a href="{html.escape(source)}">{label}</a>'
-        self._out.append(written)
+            label = text or unquote(source.rpartition("/")[2]).strip() or "picture"
+            self._out.append(f'<a href="{html.escape(source)}">{html.escape(label)}</a>')
+        else:
+            self._write(text)
 
     # --- attributes
 
-    def _attributes(self, tag: str, given: _Given) -> str:
+    def _kept(self, tag: str, given: _Given) -> dict[str, str]:
         kept: dict[str, str] = {}
         identity = self._identity(given.get("id") or (given.get("name", "") if tag == "a" else ""))
         if identity:
@@ -285,13 +305,13 @@ class Rewriter(HTMLParser):
         }
         if tag in _FLAGS and _FLAGS[tag] in given:
             kept[_FLAGS[tag]] = ""
-        return "".join(f' {name}="{html.escape(value)}"' for name, value in kept.items())
+        return kept
 
     def _identity(self, name: str) -> str:
         name = f"{PREFIX}{name.removeprefix(PREFIX)}"
-        if not _ID.fullmatch(name) or name == PREFIX or name.casefold() in self.ids:
+        if not _ID.fullmatch(name) or name == PREFIX or name.casefold() in self._ids:
             return ""
-        self.ids[name.casefold()] = name
+        self._ids[name.casefold()] = name
         return name
 
     def _address(self, address: str) -> dict[str, str]:
@@ -299,6 +319,10 @@ class Rewriter(HTMLParser):
         if address.startswith("#"):
             return {"href": f"#{PREFIX}{unquote(address[1:]).removeprefix(PREFIX)}"}
         return {"href": address} if _ADDRESS.fullmatch(address) else {}
+
+
+def _attributes(kept: Mapping[str, str]) -> str:
+    return "".join(f' {name}="{html.escape(value)}"' for name, value in kept.items())
 
 
 def _slug(text: str) -> str:
