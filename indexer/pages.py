@@ -1,24 +1,35 @@
-"""Pages for people, and the small files of a channel that no ecosystem owns.
+"""From records to pages for people: what each area of theirs shows, handed to the pure renderers of `packhouse.pages`.
 
-Every link is relative, and each channel carries its own copy of the style sheet, so that a copied channel
-folder still looks right. The one absolute address, the channel's own inside shown commands, comes from
-`base_url`; where that is empty a script puts in the page's own address, and without scripts a word to replace
-stands there.
+Every link is relative, and each channel carries its own copy of the style sheet, so that a copied channel folder still
+looks right. The few absolute addresses (shown commands, feeds, sitemaps, OpenSearch) come from `base_url`; where that
+is empty a script puts the page's own address into commands, and without scripts a word to replace stands there.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import orjson
 
-from packhouse import lists, manifest
+from packhouse import manifest, shelves
 from packhouse.assets import site_files
-from packhouse.ecosystems import PackageView, Page, Pages, Records
+from packhouse.catalog.page_records import PageRecords
+from packhouse.ecosystems import Format, Page, Pages
+from packhouse.ecosystems.view import PackageView
 from packhouse.model import Artifact, Channel, Ecosystem, Json, from_us
-from packhouse.pages.frame import STATIC, in_channel
-from packhouse.render import render
+from packhouse.pages.browse import browse_pages
+from packhouse.pages.channel import channel_page
+from packhouse.pages.feed import MAX_ENTRIES, News, channel_feed
+from packhouse.pages.frame import AT_ROOT, STATIC, in_channel
+from packhouse.pages.opensearch import opensearch
+from packhouse.pages.package import MAX_DEPENDENTS, Dependents, package_pages
+from packhouse.pages.release import release_pages
+from packhouse.pages.search import search_pages
+from packhouse.pages.site import MAX_NEWS, site_page
+from packhouse.pages.sitemap import channel_sitemap, site_sitemap
+from packhouse.placement import Placement
 from packhouse.settings import Settings
 
-_WEB_LINKS = ("https://", "http://", "mailto:")
+_NEWS_READ = 100
+"""How many events are read for a list of news: files of one release are one line."""
 
 
 def serial(number: int) -> Pages:
@@ -26,37 +37,45 @@ def serial(number: int) -> Pages:
     return Pages(leaves=(Page("serial.json", orjson.dumps({"serial": number}) + b"\n"),))
 
 
-def package(
-    channel: Channel, key: str, view: PackageView, files: Iterable[Artifact], settings: Settings
-) -> Pages:
-    """Render what tells of one package: `versions.json` and the page, both in `<ecosystem>/<key>/`.
+def release(key: str, format_: Format, records: PageRecords, place: Placement, settings: Settings) -> Pages:
+    """Render the pages of one version and of its files; `key` is `<package>/<version>`."""
+    package, _, version = key.partition("/")
+    view = format_.view(package, records, version)
+    if view is None:
+        return Pages()
+    readers = _readers(place, format_.ecosystem, package)
+    return release_pages(view, channel=place.channel, key=package, settings=settings, readers=readers)
 
-    Args:
-        channel: of the package.
-        key: its normalised name.
-        view: what the page shows.
-        files: its live files.
-        settings: of the server.
-    """
-    links = [(label, address if _is_safe(address) else "") for label, address in view.links]
-    body = render(
-        "package.html",
-        title=f"{view.name} {view.version} · {channel.name}",
-        view=view,
-        links=links,
-        snippets=lists.snippets(view.install),
-        channel=channel.name,
-        channel_url=lists.channel_url(channel, settings),
-        up="../../",
-        **in_channel(2).values(),
+
+def package(key: str, format_: Format, records: PageRecords, place: Placement, settings: Settings) -> Pages:
+    """Render what tells of one package: its page, what stands beside it, and `versions.json`."""
+    view = format_.view(key, records)
+    if view is None:
+        return Pages()
+    ecosystem = format_.ecosystem
+    linked = records.naming_published("page")
+    names, total = linked.dependents(ecosystem, key, MAX_DEPENDENTS)
+    pages = package_pages(
+        view,
+        channel=place.channel,
+        key=key,
+        settings=settings,
+        readers=_readers(place, ecosystem, key),
+        existing=linked.existing(ecosystem, _required(view)),
+        released=records.released(ecosystem, key),
+        dependents=Dependents(names, total),
+        events=records.history(ecosystem, key, MAX_ENTRIES),
+        kin=[
+            (other.value, key)
+            for other in Ecosystem
+            if other is not ecosystem and linked.existing(other, (key,))
+        ],
     )
-    folder = f"{view.ecosystem}/{key}"
-    return Pages(
-        leaves=(
-            Page(f"{folder}/versions.json", versions(view.ecosystem, key, files)),
-            Page(f"{folder}/index.html", body),
-        )
+    listing = Page(
+        f"{ecosystem.value}/{key}/versions.json",
+        versions(ecosystem.value, key, records.live(ecosystem, package=key)),
     )
+    return Pages(leaves=(listing, *pages.leaves))
 
 
 def versions(ecosystem: str, key: str, files: Iterable[Artifact]) -> bytes:
@@ -76,6 +95,72 @@ def versions(ecosystem: str, key: str, files: Iterable[Artifact]) -> bytes:
     return orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE)
 
 
+def listed(letter: str, ecosystem: Ecosystem, records: PageRecords, channel: Channel) -> Pages:
+    """Render the lists of the packages of one ecosystem under one letter."""
+    return Pages(leaves=browse_pages(ecosystem, letter, records.under(ecosystem, letter), channel=channel))
+
+
+def search(records: PageRecords, channel: Channel, settings: Settings) -> Pages:
+    """Render the search index of a channel, and its sitemap: both name every package."""
+    packages = [(ecosystem, item) for ecosystem in Ecosystem for item in records.packages(ecosystem)]
+    return Pages(leaves=(*search_pages(packages).leaves, *channel_sitemap(channel, packages, settings)))
+
+
+def channel(channel: Channel, records: PageRecords, settings: Settings) -> Pages:
+    """Render the channel's page and its feed, and its copy of the assets before them."""
+    assets = [
+        Page(f"{STATIC}/{path}", content)
+        for path, content in site_files().items()
+        if not path.endswith(".html")
+    ]
+    happened = records.happened(_NEWS_READ)
+    body = channel_page(
+        channel,
+        [shelves.shelf(ecosystem, records) for ecosystem in Ecosystem],
+        shelves.news(happened),
+        settings,
+        frame=in_channel(0),
+    )
+    # The feed tells of deletions too, also of packages that are gone; nothing in it links to those.
+    feed = channel_feed(channel, [shelves.told(item) for item in happened[:MAX_ENTRIES]], settings)
+    return Pages(leaves=(*assets, feed, Page("index.html", body)))
+
+
+def site(channels: Sequence[Channel], records: Callable[[str], PageRecords], settings: Settings) -> Pages:
+    """Render the front page with the public channels only, what programs read beside it, and the assets before both.
+
+    Another channel never shows here: its name alone may be a secret.
+    """
+    public = [item for item in channels if item.place == "public"]
+    assets = [Page(f"static/{path}", content) for path, content in site_files().items()]
+    lines, latest = [], list[News]()
+    for item in public:
+        of_it = records(item.name)
+        lines.append(shelves.line(item, of_it))
+        latest += shelves.news(of_it.happened(MAX_NEWS))
+    described = opensearch(settings)
+    names = orjson.dumps({"channels": [item.name for item in public]}, option=orjson.OPT_APPEND_NEWLINE)
+    return Pages(
+        leaves=(
+            *assets,
+            *([described] if described else ()),
+            *site_sitemap(public, settings),
+            Page("channels.json", names),
+            Page("index.html", site_page(lines, latest, settings, frame=AT_ROOT)),
+        )
+    )
+
+
+def _readers(place: Placement, ecosystem: Ecosystem, package: str) -> str:
+    if (ecosystem.value, package) in place.restricted:
+        return "granted"
+    return "everyone" if place.channel.place == "public" else "channel"
+
+
+def _required(view: PackageView) -> set[str]:
+    return {item.package for group in view.requirements for item in group.items if item.package}
+
+
 def _version(version: str, files: Sequence[Artifact]) -> dict[str, Json]:
     listed = [manifest.file_of(artifact) for artifact in files]
     last = from_us(max(artifact.uploaded_us for artifact in files))
@@ -86,31 +171,3 @@ def _version(version: str, files: Sequence[Artifact]) -> dict[str, Json]:
         "last_uploaded": last.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "files": manifest.as_json(listed),
     }
-
-
-def channel(channel: Channel, records: Records, settings: Settings) -> Pages:
-    """Render the channel's page, and its copy of the assets before it."""
-    packages = {ecosystem: records.packages(ecosystem) for ecosystem in Ecosystem}
-    assets = [
-        Page(f"{STATIC}/{path}", content)
-        for path, content in site_files().items()
-        if not path.endswith(".html")
-    ]
-    body = lists.channel_page(channel, packages, settings, static=f"{STATIC}/")
-    return Pages(leaves=(*assets, Page("index.html", body)))
-
-
-def site(channels: Sequence[Channel], settings: Settings) -> Pages:
-    """Render the server's front page, with the public channels only, and the assets before it.
-
-    Another channel never shows here: its name alone may be a secret.
-    """
-    body = lists.site_page([item.name for item in channels if item.place == "public"], settings)
-    assets = [Page(f"static/{path}", content) for path, content in site_files().items()]
-    return Pages(leaves=(*assets, Page("index.html", body)))
-
-
-def _is_safe(address: str) -> bool:
-    """Whether an address may become a link: the web, mail, or a relative path; never `javascript:`."""
-    scheme, colon, _ = address.partition(":")
-    return address.lower().startswith(_WEB_LINKS) or not colon or "/" in scheme

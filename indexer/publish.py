@@ -10,14 +10,16 @@ everyone is not written where it may have become private, nor the other way roun
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
 from indexer import pages as people
 from indexer.plan import Plan, plan
+from packhouse import areas as everywhere
 from packhouse.catalog.areas import Printed
+from packhouse.catalog.page_records import PageRecords
 from packhouse.ecosystems import Format, Page, Pages
 from packhouse.ecosystems.registry import FORMATS
 from packhouse.house import House
@@ -120,7 +122,7 @@ def settle(house: House, channel: Channel, serial: int) -> bool:
     return not todo.empty
 
 
-def render(
+def render(  # noqa: PLR0911 - one for each kind
     house: House, area: Area, place: Placement | None, formats: Mapping[Ecosystem, Format] = FORMATS
 ) -> Pages:
     """Render an area from what the catalog holds now.
@@ -132,7 +134,7 @@ def render(
         formats: those that exist; `indexer check` gives fresh ones, which remember nothing.
     """
     if place is None:
-        return people.site(house.catalog.channels.list(), house.settings)
+        return people.site(house.catalog.channels.list(), partial(_listing, house), house.settings)
     here, channel = place, place.channel
     records = house.catalog.records(channel.name, lambda path: house.read_at(here, path))
     if kind := _named(area):
@@ -140,16 +142,16 @@ def render(
     match area.kind:
         case "index" | "root":
             return formats[Ecosystem(area.ecosystem)].render(area, records)
-        case "page":
-            ecosystem = Ecosystem(area.ecosystem)
-            view = formats[ecosystem].view(area.key, records)
-            if view is None:
-                return Pages()
-            files = records.live(ecosystem, package=area.key)
-            return people.package(channel, area.key, view, files, house.settings)
-        case "channel" if area.key == SERIAL:
-            return people.serial(channel.serial)
+        case "release" | "page":
+            render_one = people.release if area.kind == "release" else people.package
+            return render_one(area.key, formats[Ecosystem(area.ecosystem)], records, place, house.settings)
+        case "list":
+            return people.listed(area.key, Ecosystem(area.ecosystem), records, channel)
+        case "search":
+            return people.search(records, channel, house.settings)
         case _:
+            if area.key == SERIAL:
+                return people.serial(channel.serial)
             return people.channel(channel, records, house.settings)
 
 
@@ -169,7 +171,12 @@ def _named(area: Area) -> str:
     """
     if area.kind == "root" and area.ecosystem != Ecosystem.CONDA:
         return "index"
-    return "page" if area.kind == "channel" and area.key != SERIAL else ""
+    return "page" if area.kind in ("list", "search", "channel") and area.key != SERIAL else ""
+
+
+def _listing(house: House, channel: str) -> PageRecords:
+    """Return what the front page may name of a channel: nothing in it is read from files."""
+    return house.catalog.records(channel, lambda _path: None).naming_published("page")
 
 
 def _unpublished(house: House, area: Area) -> list[Area]:
@@ -190,16 +197,18 @@ def _quietly(house: House, area: Area) -> None:
 
 def _mark_lists(house: House, area: Area, before: Mapping[str, Printed], pages: Pages) -> None:
     """Have the lists written that could not name a package until now, unless they are due anyway."""
-    lists = {
-        "index": Area(area.channel, area.ecosystem, "root"),
-        "page": Area(area.channel, "", "channel"),
-    }
-    parent = lists.get(area.kind)
-    if parent is None or not pages.leaves or _named(parent) != area.kind:
+    if not pages.leaves:
+        return
+    if area.kind == "index":
+        lists: Sequence[Area] = [Area(area.channel, area.ecosystem, "root")]
+    elif area.kind == "page":
+        lists = everywhere.naming(area.channel, area.ecosystem, area.key)
+    else:
         return
     there = any(printed.sha256 is not None and printed.mtime_s for printed in before.values())
-    if not there and not house.catalog.areas.generation(parent):
-        house.catalog.areas.mark({parent: 0.0})
+    late = [parent for parent in lists if not house.catalog.areas.generation(parent)]
+    if not there and late:
+        house.catalog.areas.mark(dict.fromkeys(late, 0.0))
 
 
 def _swap(house: House, area: Area, place: Placement | None) -> bool:

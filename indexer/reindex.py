@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from indexer import state
 from indexer.publish import SERIAL
-from indexer.survey import SITE, Survey, areas_below
+from indexer.survey import Survey, areas_below
 from indexer.watch import Reconciler
+from packhouse.areas import SITE
 from packhouse.catalog.areas import Printed
 from packhouse.ecosystems.registry import FORMATS
 from packhouse.errors import Unavailable

@@ -11,6 +11,7 @@ import orjson
 
 from indexer.publish import path_of
 from packhouse import __version__
+from packhouse.areas import SITE
 from packhouse.assets import asset, site_files
 from packhouse.catalog.areas import Printed
 from packhouse.digest import digest
@@ -19,7 +20,6 @@ from packhouse.house import House, areas_of
 from packhouse.model import Area, Channel, Ecosystem, State
 from packhouse.tree import fsio
 
-SITE = Area("", "", "site")
 HOTFIX = "patch_instructions.json"
 """Conda's hotfixes: a file the operator puts into a subdir."""
 

@@ -15,7 +15,8 @@ from functools import partial
 from indexer import state
 from indexer.publish import SERIAL, TRASH, Outcome, publish, settle
 from indexer.state import Failure
-from indexer.survey import SITE, Survey
+from indexer.survey import Survey
+from packhouse.areas import SITE
 from packhouse.errors import PackhouseError
 from packhouse.house import House
 from packhouse.intake import moving

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from packhouse import areas as people
 from packhouse.catalog import Catalog
 from packhouse.coordination import Locks, Wake
 from packhouse.coordination.locks import FileLocks
@@ -198,10 +199,10 @@ def _placement_lock(name: str) -> str:
 
 def births(channel: str) -> list[Area]:
     """Return the areas that exist from a channel's birth, of every ecosystem, each once."""
-    areas: dict[Area, None] = {}
-    for format_ in FORMATS.values():
-        areas.update(dict.fromkeys(format_.birth(channel)))
-    return list(areas)
+    return [
+        *(area for format_ in FORMATS.values() for area in format_.birth(channel)),
+        *people.birth(channel),
+    ]
 
 
 def areas_of(house: House, channel: str) -> list[Area]:
@@ -211,6 +212,8 @@ def areas_of(house: House, channel: str) -> list[Area]:
     for ecosystem, rules in FORMATS.items():
         for artifact in records.everything(ecosystem):
             found.update(rules.areas(artifact, first_or_last=True))
+            found.update(people.own(artifact))
+            found.add(people.listed(channel, ecosystem, artifact.package))
     return sorted(found)
 
 

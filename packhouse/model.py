@@ -154,9 +154,10 @@ class Artifact:
 class Area(NamedTuple):
     """A part of the site that is published as one: the unit of dirtiness and of locking.
 
-    kind: `index` (key: a conda subdir, a project, a product), `root` (an ecosystem's channel-wide lists),
-    `page` (key: a package; pages for people), `channel` (the channel's page and serial), `site` (channel
-    and ecosystem empty: the list of channels).
+    kind: `index` (key: a conda subdir, a project, a product), `root` (an ecosystem's channel-wide lists), and for
+    people: `release` (key: `<package>/<version>`), `page` (key: a package), `list` (key: the letter that its packages
+    begin with), `search` (the channel's search index), `channel` (the channel's page; key `serial`: its serial), `site`
+    (channel and ecosystem empty: the front page).
     """
 
     channel: str

@@ -11,6 +11,12 @@ class PlainRules:
     def newest(self, versions):
         return max(versions)
 
+    def in_order(self, versions):
+        return sorted(versions)
+
+    def requires(self, record):
+        return record.get("requires", ())
+
     def areas(self, artifact, *, first_or_last):
         return {
             Area(artifact.channel, artifact.ecosystem, "index", artifact.package): 0.0,

@@ -21,6 +21,8 @@ SIBLINGS = {
     "packhouse.ecosystems": {"packhouse.ecosystems.registry"},
     "uploadd.dialects": set(),
 }
+SHARED = {"packhouse.ecosystems.view"}
+"""What the members of such a folder speak with the rest in: values, no member itself."""
 """Folder whose members never import each other -> the modules that may, since listing them is their purpose."""
 
 SQL = re.compile(r"(sqlalchemy|sqlite3|alembic|aiosqlite|psycopg|asyncpg)(\.|$)")
@@ -161,7 +163,9 @@ def sibling_imports(modules: Mapping[str, Source]) -> list[str]:
     wrong = []
     for folder, exempt in SIBLINGS.items():
         members = {
-            name.removeprefix(folder + ".").split(".")[0] for name in modules if name.startswith(folder + ".")
+            name.removeprefix(folder + ".").split(".")[0]
+            for name in modules
+            if name.startswith(folder + ".") and name not in SHARED
         }
         for source in modules.values():
             if not source.name.startswith(folder + ".") or source.name in exempt:

@@ -6,6 +6,7 @@ from urllib.parse import quote
 import orjson
 from aiohttp import web
 
+from packhouse import areas as people
 from packhouse.catalog.artifacts import Change
 from packhouse.ecosystems.registry import FORMATS
 from packhouse.house import House
@@ -103,7 +104,8 @@ def unsettled(house: House, artifact: Artifact) -> dict[Area, int]:
     first.
     """
     areas = house.catalog.areas
-    delays = FORMATS[artifact.ecosystem].areas(artifact, first_or_last=False)
+    delays = dict(FORMATS[artifact.ecosystem].areas(artifact, first_or_last=False))
+    delays |= dict.fromkeys(people.own(artifact), 0.0)
     at_once = {area: areas.generation(area) for area, delay_s in delays.items() if delay_s == 0}
     roots = {area: areas.due_generation(area) for area in delays if area.kind == "root"}
     return {area: gen for area, gen in (roots | at_once).items() if gen}

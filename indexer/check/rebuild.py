@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from indexer.check.shelf import Shelf
 from indexer.publish import SERIAL, render
-from indexer.survey import SITE
+from packhouse.areas import SITE
 from packhouse.ecosystems import Format
 from packhouse.ecosystems.registry import FORMATS
 from packhouse.house import areas_of

@@ -16,7 +16,8 @@ from packhouse.catalog.engine import migrate, open_engine, quick_check
 from packhouse.catalog.grants import Grants
 from packhouse.catalog.groups import Groups
 from packhouse.catalog.keys import Keys
-from packhouse.catalog.records import ChannelRecords, FileReader
+from packhouse.catalog.page_records import PageRecords
+from packhouse.catalog.records import FileReader
 from packhouse.catalog.sessions import Sessions
 
 __all__ = ["Catalog"]
@@ -53,12 +54,12 @@ class Catalog:
         self.audit = Audit(self._engine, clock)
         self.browse = Browse(self._engine)
 
-    def records(self, channel: str, read_file: FileReader) -> ChannelRecords:
-        """Return what formats may ask of one channel while they render.
+    def records(self, channel: str, read_file: FileReader) -> PageRecords:
+        """Return what formats and pages may ask of one channel while they render.
 
         `read_file` maps a path in the channel to its bytes, or None.
         """
-        return ChannelRecords(self._engine, channel, read_file)
+        return PageRecords(self._engine, channel, read_file)
 
     def check(self) -> str:
         """Return "ok", or what is wrong with the database file."""

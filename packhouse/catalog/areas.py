@@ -80,7 +80,16 @@ class Areas:
     def due(self) -> list[Area]:
         """Return the dirty areas whose time has come: indexes first, then what refers to them."""
         table = schema.dirty
-        order = {"index": 0, "root": 1, "page": 2, "channel": 3, "site": 4}
+        order = {
+            "index": 0,
+            "root": 1,
+            "release": 2,
+            "page": 3,
+            "list": 4,
+            "search": 5,
+            "channel": 6,
+            "site": 7,
+        }
         with reading(self._engine) as connection:
             rows = connection.execute(
                 select(table.c.channel, table.c.ecosystem, table.c.kind, table.c.key)

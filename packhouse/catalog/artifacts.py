@@ -15,8 +15,8 @@ from packhouse.catalog.areas import discard
 from packhouse.catalog.clock import server_time
 from packhouse.catalog.engine import only, writing
 from packhouse.catalog.lookups import Lookups
+from packhouse.catalog.packages import Rules, touch_package
 from packhouse.catalog.rows import (
-    Rules,
     append_event,
     columns_of,
     is_burnt,
@@ -25,7 +25,6 @@ from packhouse.catalog.rows import (
     release_row,
     suffixes_of,
     to_artifact,
-    touch_package,
 )
 from packhouse.errors import Burnt, Busy, Exists, NotFound
 from packhouse.model import Area, Artifact, EventKind, State, Verified

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
 
+from packhouse.areas import SITE
 from packhouse.catalog import schema
 from packhouse.catalog.areas import mark
 from packhouse.catalog.clock import Clock, next_value
@@ -13,7 +14,6 @@ from packhouse.errors import ChannelExists, NotFound, Unprocessable
 from packhouse.model import Area, Channel, Ecosystem
 from packhouse.names import ChannelName
 
-_SITE = Area("", "", "site")
 _DELETED = "deleted:"
 """Before a name in the counters: how often a channel of that name was deleted."""
 
@@ -67,7 +67,7 @@ class Channels:
                     created_us=self._clock(),
                 )
             )
-            return mark(connection, dict.fromkeys((*born, _SITE), 0.0), self._clock())
+            return mark(connection, dict.fromkeys((*born, SITE), 0.0), self._clock())
 
     def get(self, name: str) -> Channel:
         """Return a channel, or raise `NotFound`."""
@@ -134,7 +134,7 @@ class Channels:
             if (row.private, row.place) == (private, place):
                 return False, {}
             connection.execute(update(table).where(table.c.name == name).values(private=private, place=place))
-            return True, mark(connection, dict.fromkeys((*areas, _SITE), 0.0), self._clock())
+            return True, mark(connection, dict.fromkeys((*areas, SITE), 0.0), self._clock())
 
     def delete(self, name: str) -> Channel:
         """Forget an empty channel and everything published in it; its burnt names stay burnt.
@@ -168,7 +168,7 @@ class Channels:
                 .values(restricted=True)
             )
             next_value(connection, f"{_DELETED}{name}")
-            mark(connection, {_SITE: 0.0}, self._clock())
+            mark(connection, {SITE: 0.0}, self._clock())
         return _channel(row)
 
     def deleted(self) -> Sequence[str]:

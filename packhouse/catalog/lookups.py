@@ -7,8 +7,9 @@ from sqlalchemy import Engine, Row, case, func, select
 from packhouse.catalog import schema
 from packhouse.catalog.clock import Clock
 from packhouse.catalog.engine import reading
+from packhouse.catalog.packages import neighbours
 from packhouse.catalog.rows import is_burnt, live_row, to_artifact
-from packhouse.model import Artifact, Ecosystem, Event, EventKind, State
+from packhouse.model import Area, Artifact, Ecosystem, Event, EventKind, State
 from packhouse.names import ChannelName
 
 _T = schema.artifacts
@@ -48,6 +49,11 @@ class Lookups:
             query = query.where(_T.c.version == version)
         with reading(self._engine) as connection:
             return [to_artifact(row) for row in connection.execute(query.order_by(_T.c.path))]
+
+    def neighbours(self, channel: str, ecosystem: Ecosystem, package: str) -> list[Area]:
+        """Return the pages of other packages that link to a package, or list it among those that require them."""
+        with reading(self._engine) as connection:
+            return neighbours(connection, channel, ecosystem, package)
 
     def states(
         self, channel: str, ecosystem: Ecosystem, package: str, version: str | None = None

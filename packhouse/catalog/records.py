@@ -6,9 +6,9 @@ that, and they lie where only its readers come.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Engine, Select, String, and_, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, Engine, Row, Select, String, and_, exists, func, literal, or_, select
 
 from packhouse.catalog import schema
 from packhouse.catalog.engine import reading
@@ -37,18 +37,18 @@ class ChannelRecords:
         self._engine, self._channel, self._read_file = engine, channel, read_file
         self._also, self._published = also, published
 
-    def showing(self, packages: Collection[tuple[str, str]]) -> "ChannelRecords":
+    def showing(self, packages: Collection[tuple[str, str]]) -> Self:
         """Return the same records for somebody who may read these restricted packages, (ecosystem, package), too."""
-        return ChannelRecords(
+        return type(self)(
             self._engine, self._channel, self._read_file, also=packages, published=self._published
         )
 
-    def naming_published(self, kind: str) -> "ChannelRecords":
+    def naming_published(self, kind: str) -> Self:
         """Return the same records whose `packages` names only those of which an area of that kind is published.
 
         A list that links to `simple/<project>/` must not name a project whose page is yet to come.
         """
-        return ChannelRecords(self._engine, self._channel, self._read_file, also=self._also, published=kind)
+        return type(self)(self._engine, self._channel, self._read_file, also=self._also, published=kind)
 
     def everything(self, ecosystem: Ecosystem) -> Iterator[Artifact]:
         """Live artifacts, those of restricted packages too, ordered by (package, path): never for a page."""
@@ -156,19 +156,7 @@ class ChannelRecords:
         if self._published:
             query = query.where(self._is_published(table.c.ecosystem, table.c.package, self._published))
         with reading(self._engine) as connection:
-            rows = connection.execute(query.order_by(table.c.package)).all()
-        return [
-            Package(
-                name=row.package,
-                display=row.display,
-                serial=row.serial,
-                files=row.files,
-                latest=row.latest,
-                summary=row.summary,
-                updated_us=row.updated_us,
-            )
-            for row in rows
-        ]
+            return [to_package(row) for row in connection.execute(query.order_by(table.c.package))]
 
     def details(self, artifact_id: int) -> Mapping[str, Json]:
         """What pages need of one artifact; empty for an unknown one."""
@@ -207,3 +195,18 @@ class ChannelRecords:
             table.c.sha256.is_not(None),
             table.c.mtime_s > 0,
         )
+
+
+def to_package(row: Row[Any]) -> Package:
+    """Return the value of a `packages` row."""
+    return Package(
+        name=row.package,
+        display=row.display,
+        serial=row.serial,
+        files=row.files,
+        latest=row.latest,
+        summary=row.summary,
+        updated_us=row.updated_us,
+        size=row.size,
+        subdirs=tuple(row.subdirs),
+    )

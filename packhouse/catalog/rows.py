@@ -3,31 +3,17 @@
 Shared by the transactions in `artifacts.py` and the questions in `lookups.py`.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, delete, insert, select, update
 
 from packhouse.catalog import schema
-from packhouse.catalog.areas import mark
 from packhouse.catalog.clock import next_value
 from packhouse.digest import Sha256
-from packhouse.model import Area, Artifact, Ecosystem, EventKind, State, Verified
+from packhouse.model import Artifact, Ecosystem, EventKind, State, Verified
 from packhouse.names import ChannelName, Filename
 
 _T = schema.artifacts
-
-
-class Rules(Protocol):
-    """What the catalog asks of a format when a package changes (a part of `ecosystems.Format`)."""
-
-    def newest(self, versions: Iterable[str]) -> str:
-        """Return the newest of n >= 1 versions."""
-        ...
-
-    def areas(self, artifact: Artifact, *, first_or_last: bool) -> Mapping[Area, float]:
-        """Return the areas to mark, with the seconds each may wait."""
-        ...
 
 
 def to_artifact(row: Row[Any]) -> Artifact:
@@ -142,59 +128,3 @@ def append_event(
             origin=origin,
         )
     )
-
-
-def touch_package(connection: Connection, artifact: Artifact, rules: Rules, now: int) -> dict[Area, int]:
-    """Bring the package's line up to date and mark the areas of a changed artifact."""
-    table = schema.packages
-    mine = and_(
-        _T.c.channel == artifact.channel,
-        _T.c.ecosystem == artifact.ecosystem,
-        _T.c.package == artifact.package,
-    )
-    rows = connection.execute(
-        select(_T.c.version, func.count(), func.max(_T.c.uploaded_us), func.max(_T.c.id))
-        .where(mine, _T.c.state == State.LIVE)
-        .group_by(_T.c.version)
-    ).all()
-    files = sum(row[1] for row in rows)
-    where = and_(
-        table.c.channel == artifact.channel,
-        table.c.ecosystem == artifact.ecosystem,
-        table.c.package == artifact.package,
-    )
-    before = connection.execute(select(table.c.files).where(where)).scalar_one_or_none()
-    values: dict[str, Any] = {
-        "serial": artifact.serial,
-        "files": files,
-        "latest": "",
-        "summary": "",
-        "updated_us": now,
-    }
-    values["display"] = artifact.package
-    if rows:
-        values["latest"] = rules.newest([row[0] for row in rows])
-        speaker = next(row[3] for row in rows if row[0] == values["latest"])
-        record = connection.execute(select(_T.c.record).where(_T.c.id == speaker)).scalar_one()
-        values["display"] = record.get("display") or artifact.package
-        values["summary"] = record.get("summary") or _summary(connection, speaker)
-        values["updated_us"] = max(row[2] for row in rows)
-    if before is None:
-        connection.execute(
-            insert(table).values(
-                channel=artifact.channel, ecosystem=artifact.ecosystem, package=artifact.package, **values
-            )
-        )
-    else:
-        connection.execute(update(table).where(where).values(**values))
-    appears_or_vanishes = (before or 0) == 0 or files == 0
-    return mark(connection, rules.areas(artifact, first_or_last=appears_or_vanishes), now)
-
-
-def _summary(connection: Connection, artifact_id: int) -> str:
-    """Return the summary that a format keeps among the details, because its records have no place for one."""
-    table = schema.details
-    body = connection.execute(
-        select(table.c.body).where(table.c.artifact == artifact_id)
-    ).scalar_one_or_none()
-    return str((body or {}).get("summary") or "")

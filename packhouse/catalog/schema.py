@@ -124,6 +124,21 @@ packages = Table(
     Column("latest", String, nullable=False),
     Column("summary", Text, nullable=False),
     Column("updated_us", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False, server_default="0"),
+    Column("subdirs", JSON, nullable=False, server_default="[]"),
+    # What changed last stands first on the pages of channels and of the site.
+    Index("ix_packages_updated_us", "channel", "updated_us"),
+)
+
+# What the newest version of a package requires at run time, by name: read backwards these are its dependents.
+requirements = Table(
+    "requirements",
+    metadata,
+    Column("channel", String, primary_key=True),
+    Column("ecosystem", String, primary_key=True),
+    Column("package", String, primary_key=True),
+    Column("requires", String, primary_key=True),
+    Index("ix_requirements_requires", "channel", "ecosystem", "requires"),
 )
 
 events = Table(
@@ -139,6 +154,7 @@ events = Table(
     Column("note", Text, nullable=False),
     Column("origin", String, nullable=False, server_default=""),
     Index("ix_events_at_us", "at_us"),
+    Index("ix_events_path", "channel", "path"),
 )
 
 _area = ("channel", "ecosystem", "kind", "key")

@@ -6,6 +6,7 @@ import click
 
 from packhouse import webserver
 from packhouse.access import EVERYONE
+from packhouse.areas import SITE
 from packhouse.cli.local import noted, opened
 from packhouse.cli.options import data_option
 from packhouse.cli.output import moment, say, table, yes
@@ -13,10 +14,7 @@ from packhouse.cli.publishing import published
 from packhouse.errors import ChannelExists
 from packhouse.house import House, initialise
 from packhouse.intake import moving
-from packhouse.model import Area
 from packhouse.names import parse_channel
-
-_SITE = Area("", "", "site")
 
 
 @click.group()
@@ -127,7 +125,7 @@ def delete(name: str, data: Path) -> None:
         webserver.update_overwrite(house.data, _overwritable(house))
         # An indexer may be in the middle of the channel's pages: when it has published the list of channels
         # without it, it is not any more. What it wrote meanwhile goes with the rest.
-        published(house, {_SITE: house.catalog.areas.generation(_SITE)}, None)
+        published(house, {SITE: house.catalog.areas.generation(SITE)}, None)
         house.remove_deleted()
     say(f"channel {gone.name} is deleted")
 

@@ -5,10 +5,11 @@ A format is a module-level object that satisfies `Format`. The registry of those
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from packhouse.ecosystems.view import PackageView
 from packhouse.model import Area, Artifact, Claim, Ecosystem, Json, Observed
 
 
@@ -104,36 +105,6 @@ class Records(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """A table on a page for people: `rows` of cells, a cell being text or (text, relative link)."""
-
-    title: str
-    head: Sequence[str]
-    rows: Sequence[Sequence[str | tuple[str, str]]]
-    anchor: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageView:
-    """What the page of one package shows; ecosystem-blind, so that one template serves all.
-
-    `install` maps a tool (`conda`, `pixi`, `pip`, `uv`, `curl`) to a command in which `{channel}` stands
-    for the channel's absolute URL. `facts` are label, value pairs. `description` is plain text.
-    """
-
-    ecosystem: str
-    name: str
-    version: str
-    summary: str
-    install: Mapping[str, str]
-    facts: Sequence[tuple[str, str]] = ()
-    links: Sequence[tuple[str, str]] = ()
-    description: str = ""
-    warnings: Sequence[str] = ()
-    sections: Sequence[Section] = field(default_factory=tuple)
-
-
 class Format(Protocol):
     """What an ecosystem gives to the rest."""
 
@@ -165,6 +136,14 @@ class Format(Protocol):
         """Return the newest of some versions (n >= 1), by the format's own order, final before pre-release."""
         ...
 
+    def in_order(self, versions: Iterable[str]) -> list[str]:
+        """Return different versions sorted by the format's own order, oldest first."""
+        ...
+
+    def requires(self, record: Mapping[str, Json]) -> Sequence[str]:
+        """Return the normalised names of the packages that a file needs at run time, from its record."""
+        ...
+
     def areas(self, artifact: Artifact, *, first_or_last: bool) -> Mapping[Area, float]:
         """Areas that a change of `artifact` makes dirty, each with the delay in seconds it may take.
 
@@ -181,6 +160,6 @@ class Format(Protocol):
         """Render one of this ecosystem's areas of kind `index` or `root`; equal records give equal bytes."""
         ...
 
-    def view(self, package: str, records: Records) -> PackageView | None:
-        """What the page of one package shows; None when the package has no live file."""
+    def view(self, package: str, records: Records, version: str | None = None) -> PackageView | None:
+        """What the page of a package (at its newest version), or of one version, shows; None without a live file."""
         ...

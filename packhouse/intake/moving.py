@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
+from packhouse import areas as people
 from packhouse.access import EVERYONE
 from packhouse.catalog.areas import Printed
 from packhouse.catalog.grants import Given
@@ -144,7 +145,7 @@ def _set_private(house: House, name: str, private: bool | None) -> Moved:
         )
         moved = _arrange(house, name)
         if moved and not changed:
-            awaited = _due(house, (*births(name), Area("", "", "site")))
+            awaited = _due(house, (*births(name), people.SITE))
     if changed or moved:
         house.wake.poke("wake")
     # Moved, although nothing changed: somebody died who was about to make it private.
@@ -196,11 +197,14 @@ def _due(house: House, areas: Iterable[Area]) -> dict[Area, int]:
 
 
 def _areas(house: House, channel: str, ecosystem: str, package: str) -> list[Area]:
-    """Return what is published of a package: its own pages, and the lists that name it."""
+    """Return what is published of a package: its own pages, and everything else that names it."""
     rules = FORMATS[Ecosystem(ecosystem)]
     found: dict[Area, None] = {}
-    for artifact in house.catalog.artifacts.of_version(channel, Ecosystem(ecosystem), package):
-        found.update(dict.fromkeys(rules.areas(artifact, first_or_last=True)))
+    for artifact in house.catalog.artifacts.of_version(channel, rules.ecosystem, package):
+        found.update(dict.fromkeys((*rules.areas(artifact, first_or_last=True), *people.own(artifact))))
+    if found:
+        found.update(dict.fromkeys(people.naming(channel, ecosystem, package)))
+        found.update(dict.fromkeys(house.catalog.artifacts.neighbours(channel, rules.ecosystem, package)))
     return list(found)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
+from packhouse.areas import SITE
 from packhouse.digest import digest
 from packhouse.ecosystems.registry import FORMATS
 from packhouse.errors import BadName, Busy, PackhouseError, StorageFull, Unavailable
@@ -87,7 +88,7 @@ def rebuild(house: House, intake: Intake, principal: Principal, *, by_hash: bool
             _Comparison(house, intake, principal, report, channel.name).run(by_hash=by_hash)
             areas.update(dict.fromkeys(areas_of(house, channel.name), 0.0))
             report.channels += 1
-        report.awaited = house.catalog.areas.mark({**areas, Area("", "", "site"): 0.0})
+        report.awaited = house.catalog.areas.mark({**areas, SITE: 0.0})
         house.wake.poke("wake")
         return report
 

@@ -8,16 +8,22 @@ hides nothing that all may see.
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
 
-from packhouse import lists
+from packhouse import shelves
+from packhouse.catalog.page_records import PageRecords
 from packhouse.ecosystems import Package
 from packhouse.ecosystems.generic.pages import root_listing
 from packhouse.ecosystems.pypi.pages import root_html, root_json
 from packhouse.errors import NotFound
 from packhouse.model import Action, Channel, Ecosystem
+from packhouse.pages.channel import channel_page
+from packhouse.pages.feed import News
+from packhouse.pages.frame import AT_ROOT, Frame
+from packhouse.pages.site import MAX_NEWS, site_page
 from uploadd.call import Call
 from uploadd.door import no_channel
 from uploadd.routing import ANYONE, Route
@@ -31,6 +37,8 @@ _HTML_NAMES = (
     "application/vnd.pypi.simple.v1+html",
     "application/vnd.pypi.simple.latest+html",
 )
+_NEWS_READ = 100
+"""Events that are read for what is new: files of one release are one line."""
 _Q = re.compile(r"[01](?:\.[0-9]{0,3})?")
 
 
@@ -109,18 +117,41 @@ def _root(call: Call) -> bytes:
         return services.rights.anywhere(call.principal, Action.READ, item)
 
     found = [item for item in services.house.catalog.channels.list() if shown(item)]
+    lines, news = [], list[News]()
+    for item in found:
+        whole, more = _whole(call, item, tuple(Ecosystem))
+        records = _records(call, item, more)
+        lines.append(shelves.line(item, records, sorted(whole)))
+        news += shelves.news(one for one in records.happened(MAX_NEWS) if one.ecosystem in whole)
     closed = {item.name for item in found if item.place != "public"}
-    return lists.site_page([item.name for item in found], services.house.settings, closed=closed)
+    return site_page(lines, news, services.house.settings, frame=AT_ROOT, closed=closed)
 
 
 def _channel(call: Call) -> bytes:
     sight = _sight(call, *Ecosystem)
     if sight.as_published:
         return _published(call, "index.html")
-    packages = {ecosystem: _packages(call, sight, ecosystem, "page") for ecosystem in Ecosystem}
+    records = _records(call, call.here, sight.more)
+    shown = [
+        shelves.shelf(ecosystem, records)
+        if ecosystem in sight.whole
+        else shelves.shelf_of(ecosystem, _packages(call, sight, ecosystem, "page"))
+        for ecosystem in Ecosystem
+    ]
+    happened = [
+        item
+        for item in records.happened(_NEWS_READ)
+        if item.ecosystem in sight.whole or (item.ecosystem, item.package) in sight.more
+    ]
     # The channel's own copy of the assets is for its readers.
     static = "_static/" if len(sight.whole) == len(Ecosystem) else "../static/"
-    return lists.channel_page(call.here, packages, call.services.house.settings, static=static)
+    return channel_page(
+        call.here,
+        shown,
+        shelves.news(happened),
+        call.services.house.settings,
+        frame=Frame(home="../", here="./", static=static),
+    )
 
 
 def _simple(call: Call, form: str) -> bytes:
@@ -146,21 +177,35 @@ def _sight(call: Call, *asked: Ecosystem) -> _Sight:
         NotFound: nothing of the channel: as if it were not there.
     """
     rights, principal, here = call.services.rights, call.principal, call.here
-    whole = frozenset(
-        ecosystem for ecosystem in asked if rights.permits(principal, Action.READ, here, ecosystem)
-    )
-    restricted = {
-        (str(ecosystem), name)
-        for ecosystem in whole
-        for name in rights.restricted_for(principal, here, ecosystem)
-    }
+    whole, restricted = _whole(call, here, asked)
     if len(whole) == len(asked):
-        return _Sight(whole, frozenset(restricted), as_published=not restricted)
+        return _Sight(whole, restricted, as_published=not restricted)
     if principal.anonymous:
         rights.require(principal, Action.READ, here)
     if not rights.anywhere(principal, Action.READ, here):
         raise no_channel(here.name)
     return _Sight(whole, rights.granted(principal, here) | restricted, as_published=False)
+
+
+def _whole(
+    call: Call, here: Channel, asked: Sequence[Ecosystem]
+) -> tuple[frozenset[Ecosystem], frozenset[tuple[str, str]]]:
+    """Return the ecosystems of which the caller sees what all readers see, and the restricted packages besides."""
+    rights, principal = call.services.rights, call.principal
+    whole = frozenset(
+        ecosystem for ecosystem in asked if rights.permits(principal, Action.READ, here, ecosystem)
+    )
+    return whole, frozenset(
+        (str(ecosystem), name)
+        for ecosystem in whole
+        for name in rights.restricted_for(principal, here, ecosystem)
+    )
+
+
+def _records(call: Call, channel: Channel, more: frozenset[tuple[str, str]]) -> PageRecords:
+    """Return the records of a channel as the caller may see them; of packages whose pages are there to be read."""
+    records = call.services.house.catalog.records(channel.name, lambda _path: None)
+    return records.naming_published("page").showing(more)
 
 
 def _packages(call: Call, sight: _Sight, ecosystem: Ecosystem, kind: str) -> list[Package]:

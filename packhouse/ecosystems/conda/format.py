@@ -6,22 +6,21 @@ from pathlib import Path
 from threading import Lock
 from typing import TypeVar
 
-from packhouse.ecosystems import Limits, PackageView, Pages, Records
+from packhouse.ecosystems import Limits, Pages, Records
+from packhouse.ecosystems.conda import people
 from packhouse.ecosystems.conda.channeldata import render_root
 from packhouse.ecosystems.conda.inspect import inspect
 from packhouse.ecosystems.conda.memo import Memo
 from packhouse.ecosystems.conda.names import parse_coordinates, split_extension
 from packhouse.ecosystems.conda.pages import SubdirMemo, render_subdir
-from packhouse.ecosystems.conda.versions import MAX_NUMBER, newest
-from packhouse.ecosystems.conda.view import view_package
-from packhouse.model import Area, Artifact, Claim, Ecosystem, Observed
+from packhouse.ecosystems.conda.versions import MAX_NUMBER, in_order, newest
+from packhouse.ecosystems.view import PackageView
+from packhouse.model import Area, Artifact, Claim, Ecosystem, Json, Observed
 from packhouse.names import SUBDIRS
 
 _KEPT = 256
 """Memos of so many areas are kept; an older one is built again when it is needed."""
 
-_LAG_S = 5.0
-"""How long a channel's own page may lag behind when no package appears or vanishes, in seconds."""
 
 M = TypeVar("M")
 
@@ -66,14 +65,20 @@ class CondaFormat:
         """Return the newest of n >= 1 versions (CEP 33), final before pre-release."""
         return newest(versions)
 
-    def areas(self, artifact: Artifact, *, first_or_last: bool) -> Mapping[Area, float]:
-        """Return the subdir's indexes, channeldata, the package's page, and the channel's page, which may lag."""
+    def in_order(self, versions: Iterable[str]) -> list[str]:
+        """Return versions sorted, oldest first (CEP 33); what is no version comes before those that are."""
+        return in_order(versions)
+
+    def requires(self, record: Mapping[str, Json]) -> Sequence[str]:
+        """Return the names of the packages that `depends` asks for."""
+        return people.requires(record)
+
+    def areas(self, artifact: Artifact, *, first_or_last: bool) -> Mapping[Area, float]:  # noqa: ARG002 - nothing of these may lag
+        """Return the subdir's indexes and channeldata."""
         channel = artifact.channel
         return {
             Area(channel, self.ecosystem, "index", artifact.directory): 0,
             Area(channel, self.ecosystem, "root"): 0,
-            Area(channel, self.ecosystem, "page", artifact.package): 0,
-            Area(channel, "", "channel"): 0 if first_or_last else _LAG_S,
         }
 
     def birth(self, channel: str) -> Sequence[Area]:
@@ -81,7 +86,6 @@ class CondaFormat:
         return (
             Area(channel, self.ecosystem, "index", "noarch"),
             Area(channel, self.ecosystem, "root"),
-            Area(channel, "", "channel"),
         )
 
     def render(self, area: Area, records: Records) -> Pages:
@@ -98,9 +102,9 @@ class CondaFormat:
             self._memos.popitem(last=False)
         return memo  # type: ignore[return-value] # one kind of area has one kind of memo
 
-    def view(self, package: str, records: Records) -> PackageView | None:
+    def view(self, package: str, records: Records, version: str | None = None) -> PackageView | None:
         """Return what the page of one package shows; None when it has no live file."""
-        return view_package(package, records)
+        return people.view(package, records, version)
 
 
 CONDA = CondaFormat()

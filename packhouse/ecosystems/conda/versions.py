@@ -134,3 +134,13 @@ def newest(versions: Iterable[str]) -> str:
     valid = [text for text in given if not version_problem(text, max_number=2**63 - 1)]
     final = [text for text in valid if not is_prerelease(text)]
     return max(final or valid, key=order, default="") or given[-1]
+
+
+def in_order(versions: Iterable[str]) -> list[str]:
+    """Return versions sorted, oldest first; a text that is no version comes before those that are.
+
+    Versions that compare equal (1.0 and 1.0.0) are told apart by their text.
+    """
+    given = sorted(set(versions))
+    odd = [text for text in given if version_problem(text, max_number=2**63 - 1)]
+    return odd + sorted((text for text in given if text not in set(odd)), key=order)

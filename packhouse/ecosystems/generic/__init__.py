@@ -10,9 +10,10 @@ its index lies below every spelling in use.
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from packhouse.ecosystems import Limits, PackageView, Pages, Records
-from packhouse.ecosystems.generic import names, pages
-from packhouse.model import Area, Artifact, Claim, Ecosystem, Observed
+from packhouse.ecosystems import Limits, Pages, Records
+from packhouse.ecosystems.generic import names, pages, people
+from packhouse.ecosystems.view import PackageView
+from packhouse.model import Area, Artifact, Claim, Ecosystem, Json, Observed
 
 __all__ = ["GENERIC"]
 
@@ -51,24 +52,28 @@ class _Generic:
     def newest(self, versions: Iterable[str]) -> str:
         return names.newest(versions)
 
+    def in_order(self, versions: Iterable[str]) -> list[str]:
+        return names.in_order(versions)
+
+    def requires(self, record: Mapping[str, Json]) -> Sequence[str]:
+        return people.requires(record)
+
     def areas(self, artifact: Artifact, *, first_or_last: bool) -> Mapping[Area, float]:
         channel, product = artifact.channel, artifact.package
         lag = 0.0 if first_or_last else LAG_S
         return {
             Area(channel, "generic", "index", product): 0.0,
-            Area(channel, "generic", "page", product): 0.0,
             Area(channel, "generic", "root"): lag,
-            Area(channel, "", "channel"): lag,
         }
 
     def birth(self, channel: str) -> Sequence[Area]:
-        return (Area(channel, "generic", "root"), Area(channel, "", "channel"))
+        return (Area(channel, "generic", "root"),)
 
     def render(self, area: Area, records: Records) -> Pages:
         return pages.render(area, records)
 
-    def view(self, package: str, records: Records) -> PackageView | None:
-        return pages.view(package, records)
+    def view(self, package: str, records: Records, version: str | None = None) -> PackageView | None:
+        return people.view(package, records, version)
 
 
 GENERIC = _Generic()

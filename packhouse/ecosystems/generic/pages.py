@@ -14,11 +14,9 @@ from urllib.parse import quote
 
 import orjson
 
-from packhouse.ecosystems import Package, PackageView, Page, Pages, Records, Section
+from packhouse.ecosystems import Package, Page, Pages, Records
 from packhouse.ecosystems.generic.names import in_order, newest
 from packhouse.model import Area, Artifact, Ecosystem, Json
-
-MAX_FILES_SHOWN = 500
 
 
 def render(area: Area, records: Records) -> Pages:
@@ -90,48 +88,3 @@ def root_listing(packages: Sequence[Package]) -> bytes:
         for package in sorted(packages, key=lambda package: package.name)
     ]
     return orjson.dumps({"products": products}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-
-
-def view(package: str, records: Records) -> PackageView | None:
-    """Return the page of a product, or None when it has no live file."""
-    artifacts = list(records.live(Ecosystem.GENERIC, package=package))
-    if not artifacts:
-        return None
-    versions = by_version(artifacts)
-    latest = newest(versions)
-    first = versions[latest][0]
-    shown = [artifact for files in versions.values() for artifact in files][:MAX_FILES_SHOWN]
-    rows: list[Sequence[str | tuple[str, str]]] = [
-        (
-            artifact.version,
-            (artifact.filename, f"../../{quote(artifact.path, safe='/+!')}"),
-            str(artifact.size),
-            _moment(artifact),
-            artifact.sha256,
-        )
-        for artifact in shown
-    ]
-    title = (
-        "Files" if len(shown) == len(artifacts) else f"Files (the newest {len(shown)} of {len(artifacts)})"
-    )
-    return PackageView(
-        ecosystem="generic",
-        name=str(first.record["name"]),
-        version=latest,
-        summary="",
-        install={"curl": f"curl --fail --location --remote-name {{channel}}/{quote(first.path, safe='/+!')}"},
-        facts=(
-            ("Released", _moment(first)[:10]),
-            ("Versions", str(len(versions))),
-            ("Files", str(len(artifacts))),
-        ),
-        links=(("Listing (JSON)", f"../../products/{quote(package, safe='+!')}/index.json"),),
-        sections=(
-            Section(
-                title=title,
-                head=("Version", "File", "Bytes", "Uploaded", "SHA-256"),
-                rows=rows,
-                anchor="files",
-            ),
-        ),
-    )

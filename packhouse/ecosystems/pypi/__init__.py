@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from packhouse.ecosystems import Limits, PackageView, Pages, Records
-from packhouse.ecosystems.pypi import inspect, names, pages, view
+from packhouse.ecosystems import Limits, Pages, Records
+from packhouse.ecosystems.pypi import inspect, names, pages, people
+from packhouse.ecosystems.view import PackageView
 from packhouse.model import Area, Artifact, Claim, Ecosystem, Json, Observed
 
 __all__ = ["PYPI"]
@@ -35,7 +36,7 @@ class _Pypi:
         return names.in_order(versions)
 
     def requires(self, record: Mapping[str, Json]) -> Sequence[str]:
-        return names.required(record["requires_dist"])
+        return people.requires(record)
 
     def areas(self, artifact: Artifact, *, first_or_last: bool) -> Mapping[Area, float]:
         channel, project = artifact.channel, artifact.package
@@ -51,8 +52,8 @@ class _Pypi:
     def render(self, area: Area, records: Records) -> Pages:
         return pages.render(area, records)
 
-    def view(self, package: str, records: Records) -> PackageView | None:
-        return view.view(package, records)
+    def view(self, package: str, records: Records, version: str | None = None) -> PackageView | None:
+        return people.view(package, records, version)
 
 
 PYPI = _Pypi()

@@ -27,9 +27,6 @@ MAX_TAGS = 1_000
 # PEP 425 tags, compressed with dots. `packaging` would let any text through (a right-to-left override).
 _TAG_SET = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*")
 
-_REQUIRED = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
-"""PEP 508: a requirement begins with a project's name."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distribution:
@@ -179,17 +176,6 @@ def newest(versions: Iterable[str]) -> str:
 def in_order(versions: Iterable[str]) -> list[str]:
     """Return versions sorted by PEP 440, oldest first; those that it does not know come first, by their text."""
     return sorted(set(versions), key=version_key)
-
-
-def required(requirements: Iterable[str]) -> list[str]:
-    """Return the projects that requirement lines (PEP 508) ask for without an extra, normalised and sorted."""
-    found = set()
-    for line in requirements:
-        wanted, _, marker = line.partition(";")
-        match = _REQUIRED.match(wanted)
-        if match is not None and "extra" not in marker:
-            found.add(canonicalize_name(match[1]))
-    return sorted(found)
 
 
 def same_project(name: str, project: str) -> bool:
