@@ -238,7 +238,7 @@
     return made;
   }
 
-  const list = element("ul", { id: "search-list", role: "listbox", "aria-label": "Packages found", hidden: "" });
+  const list = element("div", { id: "search-list", role: "listbox", "aria-label": "Packages found", hidden: "" });
   const status = element("p", { role: "status", class: "visually-hidden" });
   form.append(list, status);
   // HTML gives a text field the role of a combobox, and none to a search field.
@@ -257,7 +257,7 @@
     const link = element("a", { role: "option", id: `search-option-${options.length}`, "aria-selected": "false", tabindex: "-1" }, ...children);
     link.href = href;
     options.push(link);
-    list.append(element("li", { role: "none" }, link));
+    list.append(element("div", { role: "none" }, link));
   }
 
   // The text with what was looked for in <mark>; every piece is a text node.
@@ -280,7 +280,7 @@
       const facts = [KINDS[row.ecosystem] || row.ecosystem, `in ${row.channel}`, row.latest].filter(Boolean).join(" · ");
       // Names hold nothing that an address would have to escape but plus signs.
       const href = new URL(`${row.ecosystem}/${encodeURIComponent(row.name)}/`, row.root).href;
-      const parts = [element("b", {}, ...marked(row.display, words)), " ", element("small", {}, facts)];
+      const parts = [element("bdi", {}, ...marked(row.display, words)), " ", element("small", {}, facts)];
       option(href, ...parts, ...(row.summary ? [" ", element("span", {}, ...marked(row.summary, words))] : []));
     }
     if (!found || !found.length) {

@@ -74,7 +74,7 @@ def options(page: Page) -> Locator:
 
 
 def names(page: Page) -> Locator:
-    return page.locator("[role=option] b")
+    return page.locator("[role=option] bdi")
 
 
 def status(page: Page) -> Locator:
