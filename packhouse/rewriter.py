@@ -272,10 +272,13 @@ class Rewriter(HTMLParser):
             self._see()
             attributes = _attributes(self._kept("img", given))
             self._out.append(f'<img{attributes} src="{source}" alt="{html.escape(text[:1000])}">')
-        elif _ADDRESS.fullmatch(source) and not any(element.tag == "a" for element in self._open):
-            self._see()
+        elif _ADDRESS.fullmatch(source):
             label = text or unquote(source.rpartition("/")[2]).strip() or "picture"
-            self._out.append(f'<a href="{html.escape(source)}">{html.escape(label)}</a>')
+            if any(element.tag == "a" for element in self._open):
+                self._write(label)
+            else:
+                self._see()
+                self._out.append(f'<a href="{html.escape(source)}">{html.escape(label)}</a>')
         else:
             self._write(text)
 
