@@ -538,6 +538,7 @@ REQUESTS: dict[str, Maker] = {
     "POST /account/sessions/{id}/revoke": lambda _world, _who: Ask(path={"id": "0" * 12}, data={"x": ""}),
     "POST /account/password": _form(old=PASSWORD, password="quite a new one", again="quite a new one"),
     "GET /account/packages": _plain(),
+    "GET /account/upload/{channel}": _plain(),
     "GET /account/admin/users": _plain(),
     "GET /account/admin/users/{user}": lambda world, _: Ask(path={"user": world.user()}),
     "POST /account/admin/users/invite": lambda world, _: Ask(data={"user": world.name()}),

@@ -164,6 +164,7 @@ POST /account/keys/{id}/revoke                                                40
 POST /account/sessions/{id}/revoke                                            401   401   401   401   401   401   401   401   401
 POST /account/password                                                        401   401   401   401   401   401   401   401   401
 GET /account/packages                                                         401   401   401   401   401   401   401   401   401
+GET /account/upload/{channel}                                                 200   200   200   200   200   200   401   401   200
 GET /account/admin/users                                                      401   403   403   403   403   401   401   401   403
 GET /account/admin/users/{user}                                               401   403   403   403   403   401   401   401   403
 POST /account/admin/users/invite                                              401   403   403   403   403   401   401   401   403

@@ -26,6 +26,7 @@ from uploadd.deferred import discard
 from uploadd.dialects import (
     account,
     account_packages,
+    account_upload,
     admin_audit,
     admin_channels,
     admin_groups,
@@ -88,6 +89,7 @@ ROUTES: tuple[Route, ...] = (
     *listings.ROUTES,
     *account.ROUTES,
     *account_packages.ROUTES,
+    *account_upload.ROUTES,
     *admin_users.ROUTES,
     *admin_groups.ROUTES,
     *admin_rights.ROUTES,
