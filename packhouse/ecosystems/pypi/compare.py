@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from packhouse.ecosystems.pypi.needs import normalised
 from packhouse.ecosystems.view import Diff
@@ -25,18 +26,19 @@ def difference(
         details: asked of one file of each at most.
     """
     new, old = ({normalised(line) for line in lead.record["requires_dist"]} for lead in leads)
-    since = str(leads[1].record["version"])
-    pair = _comparable(shown, before)
-    members = [_members(file, details(file)) for file in pair]
-    added, removed = [members[0], members[1]] if members and None not in members else [None, None]
-    if added is None or removed is None:
-        return Diff(since=since, requirements_added=sorted(new - old), requirements_removed=sorted(old - new))
-    return Diff(
-        since=since,
+    diff = Diff(
+        since=str(leads[1].record["version"]),
         requirements_added=sorted(new - old),
         requirements_removed=sorted(old - new),
-        members_added=sorted(added - removed),
-        members_removed=sorted(removed - added),
+    )
+    pair = _comparable(shown, before)
+    members = [paths for file in pair if (paths := _members(file, details(file))) is not None]
+    if len(members) != 2:
+        return diff
+    return replace(
+        diff,
+        members_added=sorted(members[0] - members[1]),
+        members_removed=sorted(members[1] - members[0]),
         members_compared=True,
     )
 

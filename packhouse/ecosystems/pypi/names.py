@@ -174,8 +174,8 @@ def newest(versions: Iterable[str]) -> str:
 
 
 def in_order(versions: Iterable[str]) -> list[str]:
-    """Return versions sorted by PEP 440, oldest first; those that it does not know come first, by their text."""
-    return sorted(set(versions), key=version_key)
+    """Return versions by PEP 440, oldest first and in its normal form; those that it does not know come first."""
+    return sorted({str(parse_version(text) or text) for text in versions}, key=version_key)
 
 
 def same_project(name: str, project: str) -> bool:

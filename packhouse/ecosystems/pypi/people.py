@@ -46,7 +46,9 @@ def view(package: str, records: Records, version: str | None = None) -> PackageV
         return None
     files = sorted(by_version[wanted], key=_helpful)
     lead = latest_of(files)
-    details = {row.id: records.details(row.id) for row in (*files[:MAX_FILES], lead)}
+    details = {
+        artifact: records.details(artifact) for artifact in {row.id for row in (*files[:MAX_FILES], lead)}
+    }
     metadata: Mapping[str, Json] = details[lead.id].get("metadata") or {}
     before = _before(wanted, list(by_version))
     older = sorted(by_version[before], key=_helpful) if before is not None else []
