@@ -4,9 +4,10 @@ import io
 import sys
 from dataclasses import dataclass
 
+from house_support import new_house
+
 from packhouse.__main__ import main
-from packhouse.house import House, initialise, open_house
-from packhouse.names import parse_channel
+from packhouse.house import House
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,8 @@ class Terminal(io.TextIOWrapper):
 
 def make_data(folder, *channels):
     """A data directory with these channels (`main` without any)."""
-    data = folder / "data"
-    initialise(data)
-    house = open_house(data)
-    for name in channels or ("main",):
-        house.create_channel(parse_channel(name))
-    house.close()
-    return data
+    new_house(folder, *channels).close()
+    return folder / "data"
 
 
 def make_run(monkeypatch, capfd, **environ):

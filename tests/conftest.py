@@ -3,6 +3,9 @@
 import os
 import sys
 
+import pytest
+from template_support import keep_in
+
 for _name in [name for name in os.environ if name.startswith("PACKHOUSE_")]:
     del os.environ[_name]
 
@@ -10,3 +13,9 @@ for _name in [name for name in os.environ if name.startswith("PACKHOUSE_")]:
 # Packhouse anew, which is half of what it costs.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _templates(tmp_path_factory):
+    """A folder for what is made once and copied by many tests."""
+    keep_in(tmp_path_factory.mktemp("templates"))

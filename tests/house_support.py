@@ -1,6 +1,9 @@
 """A house in a temporary folder, with an inspector in this process instead of a child."""
 
+from contextlib import closing
 from pathlib import Path
+
+from template_support import copy_of
 
 from packhouse.ecosystems.registry import FORMATS
 from packhouse.house import House, initialise, open_house
@@ -18,13 +21,17 @@ class Direct:
         return FORMATS[ecosystem].inspect(Path(path), claim, limits)
 
 
+def _make_house(data: Path, channels: tuple[str, ...], overwrite: bool) -> None:
+    initialise(data)
+    with closing(open_house(data)) as house:
+        for channel in channels:
+            house.create_channel(ChannelName(channel), overwrite=overwrite)
+
+
 def new_house(folder: Path, *channels: str, overwrite: bool = False) -> House:
     """Make a data directory with these channels and open it."""
-    initialise(folder / "data")
-    house = open_house(folder / "data")
-    for channel in channels or ("main",):
-        house.create_channel(ChannelName(channel), overwrite=overwrite)
-    return house
+    copy_of(_make_house, folder / "data", channels or ("main",), overwrite)
+    return open_house(folder / "data")
 
 
 def claim_of(filename, channel="main", ecosystem=Ecosystem.PYPI, **more) -> Claim:

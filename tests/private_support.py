@@ -9,8 +9,8 @@ from pathlib import Path
 from conda_support import make_conda
 from e2e_support import Server, serving, wait_until
 from pypi_support import make_sdist, make_wheel
+from template_support import stored_password
 
-from packhouse.catalog.passwords import hash_password
 from packhouse.house import House, initialise, open_house
 from packhouse.intake import moving
 from packhouse.model import Action, Grant
@@ -35,7 +35,7 @@ class World:
     def user(self, name: str, password: str | None = None, *groups: str) -> str:
         """Make a user, in these groups, and return a key of theirs."""
         catalog = self.house.catalog
-        catalog.accounts.create(name, password=hash_password(password) if password else None)
+        catalog.accounts.create(name, password=stored_password(password) if password else None)
         for group in groups:
             catalog.groups.create(group)
             catalog.groups.add(name, group)

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -92,11 +93,17 @@ def test_one_command_serves_and_leaves_nothing_behind(tmp_path):
         assert KEY.findall(again.log.read_text()) == []
         assert again.ask("/main/noarch/x-1-0.conda", "DELETE", key=True)[0] == 404
         # a second one on the same data, and one on the same port, say so in one sentence
-        for data, says in (
-            (again.data, "another `packhouse serve` runs on"),
-            (tmp_path / "other", "cannot be listened on"),
-        ):
-            ran = again.run("packhouse", "serve", data, "--port", again.port)
+        places = {
+            again.data: "another `packhouse serve` runs on",
+            tmp_path / "other": "cannot be listened on",
+        }
+        with ThreadPoolExecutor(
+            len(places)
+        ) as threads:  # each waits for some seconds that the place becomes free
+            ended = list(
+                threads.map(lambda data: again.run("packhouse", "serve", data, "--port", again.port), places)
+            )
+        for ran, says in zip(ended, places.values(), strict=True):
             assert ran.code == 3
             assert says in ran.out
             assert ran.out.count("\n") == 1

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 import pytest
 from e2e_support import Server, serving
+from template_support import stored_password
 
-from packhouse.catalog.passwords import hash_password
 from packhouse.house import open_house
 from packhouse.model import Action, Grant
 from packhouse.webserver import ACCESS_LOG
@@ -60,7 +60,7 @@ def server(tmp_path_factory):
         house = open_house(running.data)
         try:
             for name in ("alice", "bob"):
-                house.catalog.accounts.create(name, password=hash_password(PASSWORD))
+                house.catalog.accounts.create(name, password=stored_password(PASSWORD))
             house.catalog.grants.give(Grant(principal="user:alice", action=Action.READ, channel="secret"))
         finally:
             house.close()

@@ -11,9 +11,9 @@ import pytest
 from e2e_support import Server, serving
 from nginx_site_support import FakeDaemon, daemon_socket, fetch, plant
 from nginx_support import BUILDS, running_nginx
+from template_support import stored_password
 
 from packhouse import webserver
-from packhouse.catalog.passwords import hash_password
 from packhouse.house import open_house
 from packhouse.model import Action, Grant
 
@@ -39,7 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         house = open_house(running.data)
         try:
             for name in ("bob", "ann", "cid", "dan", "eve"):
-                house.catalog.accounts.create(name, password=hash_password(f"{name}-secret"))
+                house.catalog.accounts.create(name, password=stored_password(f"{name}-secret"))
                 house.catalog.grants.give(
                     Grant(principal=f"user:{name}", action=Action.READ, channel="closed")
                 )

@@ -2,9 +2,9 @@
 
 import pytest
 from graphql_support import TIME, ask, bearer, codes, data, graphql_daemon
+from template_support import stored_password
 
 from packhouse.catalog.keys import is_key, new_secret
-from packhouse.catalog.passwords import hash_password
 
 DAY_US = 86_400_000_000
 
@@ -139,7 +139,7 @@ class TestKeys:
 
     async def test_a_browser_sends_its_sessions_token(self, daemon):
         catalog = daemon.house.catalog
-        catalog.accounts.create("ann", password=hash_password("correct horse battery"))
+        catalog.accounts.create("ann", password=stored_password("correct horse battery"))
         session, secret = catalog.sessions.create("ann", origin="-", agent="")
         cookie = {"Cookie": f"__Host-packhouse={secret}"}
         token = {**cookie, "X-Packhouse-Token": session.csrf}

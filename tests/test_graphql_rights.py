@@ -2,8 +2,7 @@
 
 import pytest
 from graphql_support import ask, bearer, data, graphql_daemon
-
-from packhouse.catalog.passwords import hash_password
+from template_support import stored_password
 
 
 @pytest.fixture
@@ -76,7 +75,7 @@ class TestRights:
         assert len(viewer["key"]) == 12
 
     async def test_a_password_shows_no_key(self, daemon):
-        daemon.house.catalog.accounts.create("ann", password=hash_password("correct horse battery"))
+        daemon.house.catalog.accounts.create("ann", password=stored_password("correct horse battery"))
         daemon.house.catalog.groups.create("team")
         daemon.house.catalog.groups.add("ann", "team")
         basic = {"Authorization": "Basic YW5uOmNvcnJlY3QgaG9yc2UgYmF0dGVyeQ=="}

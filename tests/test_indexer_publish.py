@@ -315,8 +315,12 @@ def test_a_shard_that_is_named_again_leaves_the_trash(world):
     assert check(world.house).findings == ()
 
 
-def test_a_crash_at_every_step_leaves_nothing_that_the_next_start_does_not_mend(tmp_path):
-    """Same bytes as a clean rebuild, no stray, no index that names what is missing: wherever it dies."""
+@pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.soak)])
+def test_a_crash_at_every_step_leaves_nothing_that_the_next_start_does_not_mend(tmp_path, stride):
+    """Same bytes as a clean rebuild, no stray, no index that names what is missing: wherever it dies.
+
+    The suite takes every fifth step, `make soak` all of them.
+    """
     base = World(tmp_path / "base")
     base.settle()
     history(base)
@@ -326,7 +330,7 @@ def test_a_crash_at_every_step_leaves_nothing_that_the_next_start_does_not_mend(
     whole.close()
     steps = len(whole.tree.log)
     assert steps > 40
-    for step in range(0, steps, 2):
+    for step in range(0, steps, stride):
         world = base.copy(tmp_path / str(step))
         world.tree.crash_at = step
         with pytest.raises(Crash):

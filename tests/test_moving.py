@@ -470,8 +470,9 @@ def test_what_a_crash_left_is_moved_and_waited_for_by_whoever_asks_again(world):
 
 
 @pytest.mark.parametrize("place", ["public", "private"])
-def test_a_tidying_up_that_is_killed_is_ended_by_the_next(tmp_path, template, child, place):
-    """Everything is there twice, and of each kind of file something that differs."""
+@pytest.mark.parametrize("stride", [37, pytest.param(3, marks=pytest.mark.soak)])
+def test_a_tidying_up_that_is_killed_is_ended_by_the_next(tmp_path, template, child, place, stride):
+    """Everything is there twice, and of each kind of file something that differs; `make soak` kills at every third step."""
     start = tmp_path / "start"
     shutil.copytree(template, start)
     assert child(NEVER, start / "data", *RESTRICT) == "answered"
@@ -495,7 +496,7 @@ def test_a_tidying_up_that_is_killed_is_ended_by_the_next(tmp_path, template, ch
     while outcomes[-1:] != ["answered"]:
         left = tmp_path / str(len(outcomes))
         shutil.copytree(start, left)
-        outcomes.append(child(13 * len(outcomes) + 1, left / "data", "settle"))
+        outcomes.append(child(stride * len(outcomes) + 1, left / "data", "settle"))
         world = reopen(left)
         moving.settle_places(world.house)
         assert misplaced(world.house) == []

@@ -18,6 +18,7 @@ from packhouse.intake import moving
 from packhouse.model import Action, Grant
 
 CRAWLERS = 3
+FLIPS = pytest.mark.parametrize("times", [15, pytest.param(100, marks=pytest.mark.soak)])
 SECRET = Grant(
     principal="group:authenticated", action=Action.READ, channel="main", ecosystem="pypi", package="secret"
 )
@@ -157,8 +158,9 @@ def assert_whole(world) -> None:
     assert check(world.house).findings == ()
 
 
-def test_a_channel_that_is_flipped_is_read_by_nobody_while_it_is_private(world):
-    """Forty times: not one byte in a request that began after the answer."""
+@FLIPS
+def test_a_channel_that_is_flipped_is_read_by_nobody_while_it_is_private(world, times):
+    """Not one byte in a request that began after the answer."""
     state = State()
 
     def private():
@@ -168,11 +170,12 @@ def test_a_channel_that_is_flipped_is_read_by_nobody_while_it_is_private(world):
         assert moving.set_private(world.house, "main", private=False).changed
 
     with running_nginx(world.house.data) as nginx:
-        flip(world, state, nginx.port, addresses(world), private, public, 40)
+        flip(world, state, nginx.port, addresses(world), private, public, times)
     assert_whole(world)
 
 
-def test_a_project_that_is_flipped_is_read_by_nobody_while_it_is_restricted(world):
+@FLIPS
+def test_a_project_that_is_flipped_is_read_by_nobody_while_it_is_restricted(world, times):
     """Its pages, files, sidecars and the bytes that an overwrite replaced, below the channel and below the aliases."""
     state = State()
     moving.give(world.house, SECRET)
@@ -192,12 +195,12 @@ def test_a_project_that_is_flipped_is_read_by_nobody_while_it_is_restricted(worl
         assert moving.give(world.house, EVERYONE).changed
 
     with running_nginx(world.house.data) as nginx:
-        flip(world, state, nginx.port, paths, restrict, open_, 40)
+        flip(world, state, nginx.port, paths, restrict, open_, times)
     assert_whole(world)
 
 
 def test_a_channel_that_is_flipped_by_processes_that_are_killed(world):
-    flip_and_kill(world, 3)
+    flip_and_kill(world, 2)
 
 
 @pytest.mark.soak

@@ -5,8 +5,8 @@ import json
 
 import pytest
 from house_support import ADMIN, new_house
+from template_support import stored_password
 
-from packhouse.catalog.passwords import hash_password
 from packhouse.errors import Malformed
 from packhouse.importing import acl
 from packhouse.intake import moving
@@ -98,7 +98,7 @@ def test_doing_it_again_changes_nothing(house):
 def test_whoever_is_there_keeps_password_and_rank(house):
     """A name in a document makes nobody an admin who was none here."""
     accounts = house.catalog.accounts
-    accounts.create("LordFoobar", password=hash_password("correct horse"))
+    accounts.create("LordFoobar", password=stored_password("correct horse"))
     accounts.create("stevearc", kind="service", admin=True)
 
     report = acl.load(house, EXPORT, ADMIN, invite=True)
@@ -215,7 +215,7 @@ def test_ours_is_what_we_take_in(tmp_path):
     """Everything in it, and nothing else: delete and maintain, packages closed without a right, no service account."""
     first, second = new_house(tmp_path / "a"), new_house(tmp_path / "b")
     catalog = first.catalog
-    catalog.accounts.create("ann", password=hash_password("correct horse"), admin=True)
+    catalog.accounts.create("ann", password=stored_password("correct horse"), admin=True)
     catalog.accounts.create("robot", kind="service")
     catalog.accounts.create("late", pending=True)
     catalog.groups.create("team")

@@ -3,7 +3,6 @@
 import html
 
 import pytest
-import uploadd_support
 from uploadd_account_support import PASSWORD, STORED, Browser, Fine, daemon_with_people, said, state
 from uploadd_support import run_daemon
 
@@ -62,9 +61,8 @@ async def test_a_refused_registration_keeps_the_name(daemon, fields, sentence, s
     assert state(daemon) == before
 
 
-async def test_the_first_account_is_the_admins(tmp_path, monkeypatch):
-    monkeypatch.setattr(uploadd_support, "make_keys", lambda _house: {})
-    async with run_daemon(tmp_path / "data", Fine()) as daemon:
+async def test_the_first_account_is_the_admins(tmp_path):
+    async with run_daemon(tmp_path / "data", Fine(), keys=lambda _house: {}) as daemon:
         one = Browser(daemon)
         assert b"make the first account" in (await one.get("/account/sign-in")).body
         assert b"this account will" in (await one.get("/account/register")).body

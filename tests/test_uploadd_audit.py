@@ -9,11 +9,11 @@ import pytest
 from aiohttp import web
 from e2e_support import serving
 from house_support import Direct, new_house
+from template_support import stored_password
 from uploadd_support import request_head, run_daemon
 
 from packhouse.catalog import Catalog
 from packhouse.catalog.keys import new_secret
-from packhouse.catalog.passwords import hash_password
 from packhouse.errors import Unavailable
 from packhouse.intake.receive import Intake
 from packhouse.model import ANONYMOUS, Action
@@ -150,7 +150,7 @@ class TestWhatIsNoted:
 class TestPasswords:
     @pytest.fixture(autouse=True)
     def ann(self, daemon):
-        daemon.house.catalog.accounts.create("ann", password=hash_password(PASSWORD))
+        daemon.house.catalog.accounts.create("ann", password=stored_password(PASSWORD))
         daemon.house.catalog.accounts.create("new")  # has no password yet
 
     @pytest.mark.parametrize("path", ["/api/1/whoami", "/main/", "/_authz"])
@@ -196,7 +196,7 @@ class TestSecrets:
     async def test_none_is_in_the_catalog(self, daemon):
         """Planted wherever a caller can put one: in names, paths, bodies, passwords, headers, agents."""
         catalog = daemon.house.catalog
-        catalog.accounts.create("ann", password=hash_password(PASSWORD))
+        catalog.accounts.create("ann", password=stored_password(PASSWORD))
         planted = [new_secret() for _ in range(7)]
         made = await send(daemon, "POST", KEYS, {"name": "k"}, key="ci")
         await send(daemon, "DELETE", f"{KEYS}{planted[0]}")
@@ -568,7 +568,7 @@ def test_every_route_that_changes_who_may_what_is_audited():
 
 def test_a_right_password_passes_the_watch(tmp_path):
     catalog = Catalog(tmp_path / "c.sqlite")
-    catalog.accounts.create("ann", password=hash_password(PASSWORD))
+    catalog.accounts.create("ann", password=stored_password(PASSWORD))
 
     found = WatchedSignIn(catalog, Auditor(catalog)).by_password("ann", PASSWORD, "192.0.2.1")
 

@@ -5,10 +5,10 @@ import base64
 import orjson
 import pytest
 from house_support import Direct
+from template_support import stored_password
 from uploadd_support import run_daemon
 
 from packhouse.catalog.keys import is_key, new_secret
-from packhouse.catalog.passwords import hash_password
 from packhouse.model import Action
 
 KEYS = "/api/1/keys/"
@@ -20,7 +20,7 @@ PASSWORD = "correct horse battery"
 async def daemon(tmp_path):
     async with run_daemon(tmp_path / "data", Direct()) as running:
         for name in ("ann", "bob"):
-            running.house.catalog.accounts.create(name, password=hash_password(PASSWORD))
+            running.house.catalog.accounts.create(name, password=stored_password(PASSWORD))
         running.house.catalog.groups.create("team")
         running.house.catalog.groups.add("ann", "team")
         yield running

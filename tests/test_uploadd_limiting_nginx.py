@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 from limiting_support import LIST, LOW, Fine, ask, basic
+from template_support import stored_password
 from uploadd_support import Answer, Daemon, run_daemon
 
-from packhouse.catalog.passwords import hash_password
 from packhouse.model import Action, Grant
 
 
@@ -108,7 +108,7 @@ async def test_yet_its_passwords_cannot_be_guessed_without_end(tmp_path):
         house = daemon.house
 
         def prepare() -> None:
-            house.catalog.accounts.create("alice", password=hash_password("alice-secret"))
+            house.catalog.accounts.create("alice", password=stored_password("alice-secret"))
             house.catalog.grants.give(
                 Grant(
                     principal="user:alice",

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from template_support import stored_password
 from test_uploadd_buckets import Clock
 from uploadd_support import open_test_house
 
-from packhouse.catalog.passwords import hash_password
 from packhouse.errors import Malformed, RateLimited, Unauthenticated
 from packhouse.model import ANONYMOUS
 from uploadd.failures import Failures, network
@@ -190,7 +190,7 @@ def signin(tmp_path: Path) -> Iterator[tuple[SignIn, Clock]]:
     clock = Clock()
     with open_test_house(tmp_path / "data") as house:
         for name in ("alice", "bob"):
-            house.catalog.accounts.create(name, password=hash_password(f"{name}-secret"))
+            house.catalog.accounts.create(name, password=stored_password(f"{name}-secret"))
         yield SignIn(house.catalog, failures=Failures(3, 300.0, monotonic=clock)), clock
 
 
@@ -268,7 +268,7 @@ def test_a_count_that_cannot_be_kept_lets_nobody_in(tmp_path: Path) -> None:
             raise MemoryError
 
     with open_test_house(tmp_path / "data") as house:
-        house.catalog.accounts.create("alice", password=hash_password("alice-secret"))
+        house.catalog.accounts.create("alice", password=stored_password("alice-secret"))
         door = SignIn(house.catalog, failures=Broken())
 
         with pytest.raises(MemoryError):

@@ -5,9 +5,8 @@ import time
 
 import pytest
 from limiting_support import LIST, LOW, Fine, ask, basic, flood
+from template_support import stored_password
 from uploadd_support import run_daemon, sha256
-
-from packhouse.catalog.passwords import hash_password
 
 
 @pytest.fixture
@@ -135,7 +134,7 @@ async def test_the_forms_of_the_pages_count_wrong_passwords_too(tmp_path, path, 
         house = daemon.house
 
         def prepare() -> tuple[str, str]:
-            house.catalog.accounts.create("alice", password=hash_password("alice-secret"))
+            house.catalog.accounts.create("alice", password=stored_password("alice-secret"))
             session, cookie = house.catalog.sessions.create("alice", origin="192.0.2.1", agent="x")
             return cookie, session.csrf
 

@@ -4,14 +4,15 @@ import asyncio
 import hashlib
 import io
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
 from aiohttp import web
 from multidict import CIMultiDictProxy
+from template_support import copy_of
 from yarl import URL
 
 from packhouse.house import House, initialise, open_house
@@ -21,6 +22,9 @@ from packhouse.names import ChannelName
 from uploadd.app import create_app, make_runner
 
 SETTINGS = "min_free_bytes = 0\npublish_wait_s = 6.0\nmax_upload_bytes = 8_000_000\n"
+
+Keys = Mapping[str, str]
+"""Who -> the secret of their key."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ class Daemon:
     house: House
     indexer: FakeIndexer
     url: str
-    keys: Mapping[str, str]
+    keys: Keys
     session: aiohttp.ClientSession
     port: int
 
@@ -127,22 +131,24 @@ class Daemon:
         )
 
 
-@contextmanager
-def open_test_house(data: Path, settings: str = SETTINGS) -> Iterator[House]:
-    """A data directory with the channels main (public), other (public, overwrites) and closed (private)."""
+def _make_house(data: Path, settings: str) -> None:
     initialise(data)
     (data / "packhouse.toml").write_text(settings)
-    house = open_house(data)
-    try:
+    with closing(open_house(data)) as house:
         house.create_channel(ChannelName("main"))
         house.create_channel(ChannelName("other"), overwrite=True)
         house.create_channel(ChannelName("closed"), private=True)
+
+
+@contextmanager
+def open_test_house(data: Path, settings: str = SETTINGS) -> Iterator[House]:
+    """A data directory with the channels main (public), other (public, overwrites) and closed (private)."""
+    copy_of(_make_house, data, settings)
+    with closing(open_house(data)) as house:
         yield house
-    finally:
-        house.close()
 
 
-def make_keys(house: House) -> dict[str, str]:
+def make_keys(house: House) -> Keys:
     """admin; ci writes and deletes main and other; boss maintains other; reader has no rights; insider reads closed."""
     keys = house.catalog.keys
     write = [(action, channel) for action in (Action.WRITE, Action.DELETE) for channel in ("main", "other")]
@@ -155,14 +161,26 @@ def make_keys(house: House) -> dict[str, str]:
     }
 
 
+def _make_published_house(data: Path, settings: str, keys: Callable[[House], Keys]) -> Keys:
+    _make_house(data, settings)
+    with closing(open_house(data)) as house:
+        FakeIndexer(house).publish()
+        return keys(house)
+
+
 @asynccontextmanager
 async def run_daemon(
-    data: Path, inspector: Inspector, *, settings: str = SETTINGS, publish: bool = True
+    data: Path,
+    inspector: Inspector,
+    *,
+    settings: str = SETTINGS,
+    publish: bool = True,
+    keys: Callable[[House], Keys] = make_keys,
 ) -> AsyncIterator[Daemon]:
     """Start the daemon as `uploadd.__main__` does, on a loopback port instead of a socket."""
-    with open_test_house(data, settings) as house:
+    secrets = copy_of(_make_published_house, data, settings, keys)
+    with closing(open_house(data)) as house:
         indexer = FakeIndexer(house)
-        indexer.publish()
         runner = make_runner(create_app(house, Intake(house, inspector)))
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -176,7 +194,7 @@ async def run_daemon(
                     house=house,
                     indexer=indexer,
                     url=f"http://127.0.0.1:{port}",
-                    keys=make_keys(house),
+                    keys=dict(secrets),
                     session=session,
                     port=port,
                 )
