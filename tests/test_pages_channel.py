@@ -122,7 +122,7 @@ def test_an_empty_channel_says_how_the_first_package_gets_in():
     assert not page.all("table")
     assert not [form for form in page.all("form") if form.get("data-filters")]
     assert "/main/feed.atom" in page.targets  # in the head: a reader may subscribe before there is anything
-    [drop] = page.all("section", class_="drop")
+    [drop] = page.all("div", class_="drop")
     assert (drop.get("data-upload"), drop.get("hidden")) == ("main", "")
 
 
