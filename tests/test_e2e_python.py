@@ -250,9 +250,10 @@ def test_a_yanked_version_is_skipped_unless_pinned(server, tmp_path):
     assert {file["yanked"] for file in page["files"]} == {False}
 
 
-def test_push_then_install_in_the_next_line_always_finds_it(server, tmp_path):
+@pytest.mark.parametrize("times", [4, pytest.param(40, marks=pytest.mark.soak)])
+def test_push_then_install_in_the_next_line_always_finds_it(server, tmp_path, times):
     server.channel("loop")
-    for n in range(10):
+    for n in range(times):
         paths = dists(tmp_path / str(n), "looped", f"1.{n}")
         server.packhouse("push", *paths, "--channel", "loop")
         target = tmp_path / f"t{n}"
@@ -261,10 +262,11 @@ def test_push_then_install_in_the_next_line_always_finds_it(server, tmp_path):
         assert done.ok, done.out
 
 
-def test_two_hundred_uploads_one_after_another_lose_none(server, tmp_path):
+@pytest.mark.parametrize("count", [80, pytest.param(800, marks=pytest.mark.soak)])
+def test_many_uploads_one_after_another_lose_none(server, tmp_path, count):
     server.channel("many")
     names = []
-    for n in range(200):
+    for n in range(count):
         filename, body = make_wheel(name=f"many{n % 40}", version=f"1.{n}")
         names.append(filename)
         form, headers = multipart(filename, body, server.key)
