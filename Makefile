@@ -30,9 +30,12 @@ $(STAMP): pyproject.toml .ci/make-venv
 serve: $(STAMP) ## daemon, indexer and nginx on http://localhost:$(PORT), data in $(DATA)
 	@exec $(BIN)/packhouse serve "$(DATA)" --port "$(PORT)"
 
+# In the order of the names: by default xdist begins with the modules that have the most tests, and ends with the
+# end-to-end ones, which have few and long ones, on one worker while the other has nothing left to do.
 test: $(STAMP) ## all tests but the soak; a skip that .ci/allowed-skips.txt does not name fails
 	@rm -f $(VENV)/junit.xml
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --max-worker-restart 0 --junitxml=$(VENV)/junit.xml $(T)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 \
+	  --junitxml=$(VENV)/junit.xml $(T)
 	$(BIN)/python .ci/check_skips.py $(VENV)/junit.xml .ci/allowed-skips.txt
 
 lint: $(STAMP) ## ruff (rules and format) and mypy --strict
@@ -43,7 +46,7 @@ lint: $(STAMP) ## ruff (rules and format) and mypy --strict
 bench: $(STAMP) ## ratios against a peer measured in the same run
 	$(BIN)/python bench/run.py
 
-soak: $(STAMP) ## the long runs: kill -9 while uploading, again and again
+soak: $(STAMP) ## the long runs: kill -9 while uploading, again and again; sweeps that `test` takes a part of, whole
 	$(BIN)/python -m pytest -m soak -n 0 -o faulthandler_timeout=0 --durations=10
 
 clean: ## remove the environment and every cache (never a data directory)
