@@ -197,7 +197,7 @@ def test_what_strangers_wrote_is_text():
 
     assert b"<script>" not in body
     assert b"\x01" not in body
-    assert len(Reader(body).all("script")) == 2
+    assert len(Reader(body).all("script")) == 3
 
 
 def test_the_default_channel_is_called_so():
