@@ -166,10 +166,10 @@ def wait_until(condition, seconds: float = 60, what: str = "the condition") -> N
 
 
 @contextmanager
-def serving(folder: Path, *, data: Path | None = None, key: str = "", **env: str):
+def serving(folder: Path, *, data: Path | None = None, key: str = "", port: int = 0, **env: str):
     """Start `packhouse serve` as the README does, and stop it with Ctrl-C."""
     data = data or folder / "data"
-    home, port, log = folder / "home", free_port(), folder / f"serve-{time.monotonic_ns()}.log"
+    home, port, log = folder / "home", port or free_port(), folder / f"serve-{time.monotonic_ns()}.log"
     home.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -110,9 +110,9 @@ class World:
 
 
 @contextmanager
-def world(folder: Path, **env: str):
+def world(folder: Path, *, port: int = 0, **env: str):
     """A fresh server, and the world on it."""
-    with serving(folder, **env) as server:
+    with serving(folder, port=port, **env) as server:
         house = open_house(server.data)
         try:
             yield World(server, house)
