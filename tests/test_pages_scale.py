@@ -1,7 +1,4 @@
-"""A channel of very many packages: pages stay small, one upload rewrites only what shows it, the search is a few files.
-
-The packages go straight into the catalog: what each is, is one real wheel's row with another name.
-"""
+"""A channel of very many packages: small pages, one upload rewrites only what shows it, a search reads few files."""
 
 import gzip
 import json
@@ -12,11 +9,9 @@ from fnmatch import fnmatchcase
 
 import pytest
 from indexer_support import World
-from sqlalchemy import insert, select
+from many_support import WORDS, count_as_published, fill, mark_lists, name_of
 
 from packhouse import areas
-from packhouse.catalog import schema
-from packhouse.catalog.engine import writing
 
 COUNT = 10_000
 WITH_PAGES = 40
@@ -25,64 +20,6 @@ WITH_PAGES = 40
 Those of all others count as published: rendering them would say nothing about size, and take a minute.
 """
 ROOM = 200_000
-WORDS = (
-    "array",
-    "battery",
-    "cable",
-    "draw",
-    "event",
-    "fast",
-    "graph",
-    "http",
-    "index",
-    "json",
-    "kernel",
-    "log",
-)
-AT_ONCE = 1000
-
-
-def name_of(number: int) -> str:
-    """A name as real ones are: half of them begin alike, the rest with any letter."""
-    word = WORDS[number % len(WORDS)]
-    return f"py{word}{number}" if number % 2 else f"{chr(97 + number % 26)}{word}-{number}"
-
-
-def fill(world: World, count: int) -> None:
-    """Give a channel so many packages more, each like the one it has."""
-    with writing(world.house.catalog._engine) as connection:
-        artifact = connection.execute(select(schema.artifacts)).one()._asdict()
-        detail = connection.execute(select(schema.details.c.body)).scalar_one()
-        package = connection.execute(select(schema.packages)).one()._asdict()
-        del artifact["id"]
-        for start in range(0, count, AT_ONCE):
-            rows = [one_of(artifact, package, number) for number in range(start, min(start + AT_ONCE, count))]
-            connection.execute(insert(schema.packages), [row for _, row in rows])
-            made = connection.execute(
-                insert(schema.artifacts).returning(schema.artifacts.c.id), [row for row, _ in rows]
-            ).scalars()
-            connection.execute(
-                insert(schema.details), [{"artifact": number, "body": detail} for number in made]
-            )
-
-
-def one_of(artifact: dict, package: dict, number: int) -> tuple[dict, dict]:
-    """The two rows of one package."""
-    name, summary = (
-        name_of(number),
-        f"Does {WORDS[number % len(WORDS)]} number {number} for people who need that",
-    )
-    filename = f"{name.replace('-', '_')}-1.0-py3-none-any.whl"
-    directory = f"packages/{name}"
-    file = {"package": name, "filename": filename, "directory": directory, "path": f"{directory}/{filename}"}
-    record = {**artifact["record"], "summary": summary, "display": name}
-    line = {
-        "package": name,
-        "display": name,
-        "summary": summary,
-        "updated_us": package["updated_us"] - number,
-    }
-    return {**artifact, **file, "record": record}, {**package, **line}
 
 
 @pytest.fixture(scope="module")
@@ -90,24 +27,16 @@ def large(tmp_path_factory) -> Iterator[World]:
     world = World(tmp_path_factory.mktemp("large"), "main")
     world.wheel("seed")
     world.settle()
-    fill(world, COUNT)
-    names = [name_of(number) for number in range(COUNT)]
-    with writing(world.house.catalog._engine) as connection:
-        connection.execute(insert(schema.published), [counted(name) for name in names[WITH_PAGES:]])
-    lists = {areas.listed("main", "pypi", name) for name in names}
+    catalog, names = world.house.catalog, [name_of(number) for number in range(COUNT)]
+    fill(catalog, "main", COUNT)
+    count_as_published(catalog, "main", names[WITH_PAGES:])
     own = [areas.release("main", "pypi", name, "1.0") for name in names[:WITH_PAGES]]
     own += [areas.page("main", "pypi", name) for name in names[:WITH_PAGES]]
-    everything = {*lists, *own, areas.search("main"), areas.front("main"), areas.SITE}
-    world.house.catalog.areas.mark(dict.fromkeys(everything, 0.0))
+    catalog.areas.mark(dict.fromkeys(own, 0.0))
+    mark_lists(catalog, "main", names)
     world.settle()
     yield world
     world.close()
-
-
-def counted(name: str) -> dict[str, object]:
-    """What the catalog notes of a published page."""
-    path, area = f"pypi/{name}/index.html", str(areas.page("main", "pypi", name))
-    return {"channel": "main", "path": path, "area": area, "sha256": "0" * 64, "size": 1, "mtime_s": 1}
 
 
 def touched(world: World, do) -> set[str]:
