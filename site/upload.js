@@ -48,10 +48,9 @@
     }
   }
 
+  // The server's words as they are: they may begin with a name.
   function sentence(text) {
-    // A file's name at its beginning stays as it is.
-    const whole = /^[a-z]+[ ,]/.test(text) ? `${text.charAt(0).toUpperCase()}${text.slice(1)}` : text;
-    return /[.!?]$/.test(whole) ? whole : `${whole}.`;
+    return /[.!?]$/.test(text) ? text : `${text}.`;
   }
 
   function entrance(text, properties = {}) {
