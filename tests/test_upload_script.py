@@ -172,16 +172,23 @@ class TestUploads:
         line(page, "dropped_too").get_by_role("link").click()
         expect(page).to_have_url(f"{site.server.url}/main/pypi/dropped-too/")
 
-    def test_a_drop_that_nobody_may_take_does_not_replace_the_page(
+    def test_a_drop_that_nobody_may_take_is_not_left_to_the_browser(
         self, site: World, page: Page, tmp_path: Path
     ) -> None:
+        """It would open the file in the place of the page, or in a window beside it."""
         paths = written(tmp_path, ("page.html", b"<title>dropped</title>"))
         channel_page(page, site, "bob")
         expect(drop(page)).to_contain_text("bob")
+        page.evaluate(
+            """() => window.addEventListener("dragover", (event) => {
+              window.guarded = [event.defaultPrevented, event.dataTransfer.dropEffect];
+            })"""
+        )
         for kind in ("dragEnter", "dragOver", "drop"):
             dragged(page, kind, *paths)
 
-        assert page.evaluate("() => document.title") == "main · Packhouse"
+        assert page.evaluate("window.guarded") == [True, "none"]
+        assert page.context.pages == [page]
         expect(drop(page)).to_have_class("drop")
 
     def test_folders_are_left_aside(self, site: World, page: Page, tmp_path: Path) -> None:
