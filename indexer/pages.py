@@ -6,6 +6,7 @@ is empty a script puts the page's own address into commands, and without scripts
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import orjson
 
@@ -43,6 +44,8 @@ def release(key: str, format_: Format, records: PageRecords, place: Placement, s
     view = format_.view(package, records, version)
     if view is None:
         return Pages()
+    # PEP 440 takes 1.0 and 1.0.0 for one version: each spelling in use keeps its own address.
+    view = replace(view, version=version)
     readers = _readers(place, format_.ecosystem, package)
     return release_pages(view, channel=place.channel, key=package, settings=settings, readers=readers)
 

@@ -201,14 +201,20 @@ def _mark_lists(house: House, area: Area, before: Mapping[str, Printed], pages: 
         return
     if area.kind == "index":
         lists: Sequence[Area] = [Area(area.channel, area.ecosystem, "root")]
+    elif area.kind == "release":
+        lists = [everywhere.page(area.channel, area.ecosystem, area.key.partition("/")[0])]
     elif area.kind == "page":
         lists = everywhere.naming(area.channel, area.ecosystem, area.key)
     else:
         return
-    there = any(printed.sha256 is not None and printed.mtime_s for printed in before.values())
-    late = [parent for parent in lists if not house.catalog.areas.generation(parent)]
-    if not there and late:
-        house.catalog.areas.mark(dict.fromkeys(late, 0.0))
+    if any(printed.sha256 is not None and printed.mtime_s for printed in before.values()):
+        return
+    late = {parent: 0.0 for parent in lists if not house.catalog.areas.generation(parent)}
+    if area.kind == "page":
+        near = house.catalog.artifacts.neighbours(area.channel, Ecosystem(area.ecosystem), area.key)
+        late |= dict.fromkeys(near, everywhere.LIST_LAG_S)
+    if late:
+        house.catalog.areas.mark(late)
 
 
 def _swap(house: House, area: Area, place: Placement | None) -> bool:

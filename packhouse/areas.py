@@ -51,10 +51,15 @@ def front(channel: str) -> Area:
     return Area(channel, "", "channel")
 
 
+def spelled(artifact: Artifact) -> str:
+    """Return the version of a file as pages spell it: the format's normal form, where its record has one."""
+    return str(artifact.record.get("version") or artifact.version)
+
+
 def own(artifact: Artifact) -> tuple[Area, ...]:
     """Return the areas of the pages that show a file: its release's, then its package's, which links to that."""
     channel, ecosystem, package = artifact.channel, artifact.ecosystem.value, artifact.package
-    return release(channel, ecosystem, package, artifact.version), page(channel, ecosystem, package)
+    return release(channel, ecosystem, package, spelled(artifact)), page(channel, ecosystem, package)
 
 
 def naming(channel: str, ecosystem: str, package: str) -> tuple[Area, ...]:

@@ -54,5 +54,10 @@ def news(happened: Iterable[Happened]) -> list[News]:
 def told(item: Happened) -> News:
     """Return one line of what is new, whether or not its package is still there."""
     return News(
-        event=item.event, ecosystem=item.ecosystem, key=item.package, name=item.display, version=item.version
+        event=item.event,
+        ecosystem=item.ecosystem,
+        key=item.package,
+        name=item.display,
+        version=item.version,
+        there=item.there,
     )

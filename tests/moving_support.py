@@ -15,12 +15,18 @@ CHILD = Path(__file__).with_name("moving_child.py")
 
 
 def lying(house: House, channel: str = "main") -> dict[str, list[str]]:
-    """Path in the channel to the trees that hold it, `incoming` left out."""
+    """Path in the channel to the trees that hold it, `incoming` left out.
+
+    So are the lists by letter and the search index: their files come and go with what they name, when they are next
+    published (`indexer.check` compares them).
+    """
     found: dict[str, list[str]] = {}
     for tree in TREES:
         root = f"{tree}/{channel}/"
         for stat in house.tree.scan(root.rstrip("/")):
-            found.setdefault(stat.path.removeprefix(root), []).append(tree)
+            path = stat.path.removeprefix(root)
+            if not path.startswith(("browse/", "search/")):
+                found.setdefault(path, []).append(tree)
     return found
 
 

@@ -45,7 +45,14 @@ def test_a_claimed_file_is_not_there_until_it_is_committed(catalog):
     assert change.serial == 1
     assert catalog.artifacts.live("main", PATH) == change.artifacts[0]
     assert change.artifacts[0].warnings == ("odd",)
-    assert set(change.awaited) == {Area("main", "pypi", "index", "a"), Area("main", "pypi", "root")}
+    assert set(change.awaited) == {
+        Area("main", "pypi", "index", "a"),
+        Area("main", "pypi", "root"),
+        Area("main", "pypi", "release", "a/1"),
+        Area("main", "pypi", "page", "a"),
+        Area("main", "pypi", "list", "a"),
+        Area("main", "", "channel"),
+    }
 
 
 def test_the_same_bytes_again_are_the_same_file(catalog):

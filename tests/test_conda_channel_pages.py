@@ -59,57 +59,6 @@ def test_an_empty_channel_has_channeldata():
     }
 
 
-# --- pages for people --------------------------------------------------------------------------------------
-
-
-def test_the_page_of_a_package():
-    records = FakeRecords()
-    row = add(
-        records,
-        version="2.0",
-        depends=["a >=1"],
-        constrains=["b"],
-        run_exports={"weak": ["c"]},
-        timestamp=10**12,
-    )
-    add(records, version="3.0rc1", extra_depends={"test": ["d"]}, warnings=["no paths"])
-    add(records, version="1.0", subdir="linux-64")
-    warned = records.add(
-        "noarch", "tiny-0.5-0.conda", {"name": "tiny", "version": "0.5"}, warnings=("odd but fine",)
-    )
-    records.about[row.id] = {
-        "about": {
-            "summary": "a tiny one",
-            "description": "long",
-            "home": "javascript:alert(1)",
-            "dev_url": ["https://x.example"],
-        },
-        "members": [["bin/x", 3]],
-    }
-    view = CONDA.view("tiny", records)
-    assert (view.name, view.version, view.summary, view.description) == ("tiny", "2.0", "a tiny one", "long")
-    assert view.install["pixi"] == "pixi add --channel {channel} tiny"
-    assert view.links == [("Source code", "https://x.example")]
-    assert dict(view.facts)["Platforms"] == "linux-64, noarch"
-    assert view.warnings == [f"{warned.filename}: odd but fine"]
-    files, dependencies, contents = view.sections
-    assert [cells[0] for cells in files.rows] == [
-        ("tiny-3.0rc1-0.conda", "../../noarch/tiny-3.0rc1-0.conda"),
-        ("tiny-2.0-0.conda", "../../noarch/tiny-2.0-0.conda"),
-        ("tiny-1.0-0.conda", "../../linux-64/tiny-1.0-0.conda"),
-        ("tiny-0.5-0.conda", "../../noarch/tiny-0.5-0.conda"),
-    ]
-    assert dependencies.rows == [("depends", "a >=1"), ("constrains", "b"), ("run export (weak)", "c")]
-    assert contents.rows == [("bin/x", "3")]
-    assert CONDA.view("absent", records) is None
-
-
-def test_extras_are_shown_as_dependencies():
-    records = FakeRecords()
-    add(records, extra_depends={"test": ["d"]}, schema_version=3)
-    assert CONDA.view("tiny", records).sections[1].rows == [("extra test", "d")]
-
-
 # --- the format object -------------------------------------------------------------------------------------
 
 
@@ -119,11 +68,9 @@ def test_a_file_makes_its_own_areas_dirty():
     assert areas == {
         Area("main", "conda", "index", "linux-64"): 0,
         Area("main", "conda", "root"): 0,
-        Area("main", "conda", "page", "tiny"): 0,
-        Area("main", "", "channel"): 5,
     }
     assert set(CONDA.areas(row, first_or_last=True).values()) == {0}
-    assert CONDA.birth("main") == (INDEX, ROOT, Area("main", "", "channel"))
+    assert CONDA.birth("main") == (INDEX, ROOT)
 
 
 def test_a_claim_fixes_the_place_where_it_names_a_subdir():

@@ -232,31 +232,6 @@ def test_equal_records_give_equal_bytes_in_any_order(stored):
     assert GENERIC.render(INDEX, FakeRecords(rows)) == GENERIC.render(INDEX, FakeRecords(rows[::-1]))
 
 
-def test_the_view_shows_how_to_fetch_the_newest_file(stored):
-    rows = [stored("products/Tool/1.0"), stored("products/Tool/1.1", serial=2)]
-
-    seen = GENERIC.view("tool", FakeRecords(rows))
-
-    assert seen is not None
-    assert (seen.name, seen.version) == ("Tool", "1.1")
-    assert seen.install == {
-        "curl": "curl --fail --location --remote-name {channel}/products/Tool/1.1/tool.tar.gz"
-    }
-    assert dict(seen.facts) == {"Released": "2025-10-09", "Versions": "2", "Files": "2"}
-    assert seen.links == (("Listing (JSON)", "../../products/tool/index.json"),)
-    assert seen.sections[0].rows[0][:2] == ("1.1", ("tool.tar.gz", "../../products/Tool/1.1/tool.tar.gz"))
-
-
-def test_a_product_with_many_files_shows_the_newest(stored):
-    rows = [stored(f"products/tool/{n}", serial=n) for n in range(1, 511)]
-
-    seen = GENERIC.view("tool", FakeRecords(rows))
-
-    assert seen is not None
-    assert seen.sections[0].title == "Files (the newest 500 of 510)"
-    assert seen.sections[0].rows[0][0] == "510"
-
-
 # --- areas -------------------------------------------------------------------------------------------------------
 
 
@@ -264,11 +239,9 @@ def test_a_product_with_many_files_shows_the_newest(stored):
 def test_a_change_makes_its_areas_dirty(stored, first_or_last, lag):
     assert GENERIC.areas(stored("products/Tool/1.0"), first_or_last=first_or_last) == {
         INDEX: 0.0,
-        Area("main", "generic", "page", "tool"): 0.0,
         ROOT: lag,
-        Area("main", "", "channel"): lag,
     }
 
 
 def test_a_channel_is_born_with_its_list():
-    assert GENERIC.birth("main") == (ROOT, Area("main", "", "channel"))
+    assert GENERIC.birth("main") == (ROOT,)

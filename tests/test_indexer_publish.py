@@ -132,7 +132,10 @@ def test_an_upload_touches_only_what_it_changes(world):
         path.startswith(("public/main/simple/one/", "public/main/pypi/one/", "public/main/packages/one/"))
         or path
         in {
+            "public/index.html",
             "public/main/index.html",
+            "public/main/feed.atom",
+            "public/main/browse/pypi/o/index.html",
             "public/main/serial.json",
             *(f"public/main/simple/index.{form}" for form in ("json", "json.gz", "json.zst")),
         }
@@ -389,6 +392,7 @@ def test_after_any_history_the_tree_is_what_a_rebuild_would_make(tmp_path_factor
             world.reconciler = world.fresh()
         assert broken_promises(world.house.data) == []
     world.settle()
+    world.settle()  # pages that link to what has appeared may lag
     assert check(world.house).findings == ()
     world.close()
 

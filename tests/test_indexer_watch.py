@@ -151,10 +151,15 @@ def test_a_lagging_list_waits_for_its_time_and_holds_nothing_up(world):
     world.reconciler.reconcile()
 
     assert json.loads(world.files()["public/main/serial.json"]) == {"serial": 2}
-    assert [area.kind for area in world.house.catalog.areas.dirty("main")] == ["channel", "root"]
+    assert [area.kind for area in world.house.catalog.areas.dirty("main")] == ["channel", "list", "root"]
     assert 4.5 < world.reconciler.pause_s() + 3.0 <= 5.5
     world.clock.forward(5)
-    assert {outcome.area.kind for outcome in world.reconciler.reconcile().outcomes} == {"root", "channel"}
+    assert {outcome.area.kind for outcome in world.reconciler.reconcile().outcomes} == {
+        "root",
+        "list",
+        "channel",
+        "site",
+    }
 
 
 def test_a_clock_set_back_hides_no_work(world):
@@ -211,7 +216,7 @@ def test_an_index_that_is_always_dirty_keeps_nothing_else_waiting(world, burst):
     world.product()
     for _ in range(8):
         world.reconciler.reconcile()
-    assert {area.kind for area in burst} == {"index", "root", "page", "channel"}
+    assert {area.kind for area in burst} == {"index", "root", "release", "page", "list", "channel"}
     assert world.files()["public/main/serial.json"] == b'{"serial":1}\n'
 
     world.delete("products/tool/1.0/tool.bin", now=True)
@@ -368,7 +373,16 @@ def test_an_upgrade_renders_everything_again_and_rewrites_what_differs(world, mo
     assert world.settle() == []
     monkeypatch.setattr("indexer.survey.__version__", "9.9")
     world.reconciler = world.fresh()
-    assert {outcome.area.kind for outcome in world.settle()} == {"index", "root", "page", "channel", "site"}
+    assert {outcome.area.kind for outcome in world.settle()} == {
+        "index",
+        "root",
+        "release",
+        "page",
+        "list",
+        "search",
+        "channel",
+        "site",
+    }
     assert world.stats() == before
 
 
@@ -393,6 +407,7 @@ def test_the_work_of_a_process_that_died_is_finished(world):
     world.house.catalog.artifacts.commit, world.intake._withdraw = real, withdraw
     world.clock.forward(world.house.settings.lease_s + 1)
     world.settle()
+    world.settle()  # what may lag
 
     assert "public/main/simple/one/index.json" in world.files()
     assert check(world.house).findings == ()

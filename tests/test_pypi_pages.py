@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pypi_simple import ProjectPage
 from pypi_support import FakeRecords, committed, make_sdist, make_wheel
 
-from packhouse.ecosystems import Limits, PackageView
+from packhouse.ecosystems import Limits
 from packhouse.ecosystems.pypi import PYPI
 from packhouse.ecosystems.pypi.pages import latest_of, project_html, project_json, versions_of
 from packhouse.model import Area, Artifact, Claim, Ecosystem, Observed
@@ -357,55 +357,6 @@ def test_an_empty_channel_has_an_empty_root():
 # --- the page for people ---------------------------------------------------------------------------------------------
 
 
-def view(records: FakeRecords) -> PackageView:
-    seen = PYPI.view("tiny", records)
-    assert seen is not None
-    return seen
-
-
-def test_the_view_answers_what_a_reader_asks():
-    rows = [
-        artifact("0.9", serial=1, yanked="old"),
-        artifact("0.8", serial=4, yanked=""),
-        replace(artifact("1.0", serial=2, requires_dist=["six>=1; python_version<'3'"]), warnings=("odd",)),
-        artifact("1.0", kind="sdist", serial=3),
-    ]
-
-    seen = view(FakeRecords(rows, detail={2: DETAILS}))
-
-    assert (seen.name, seen.version, seen.summary) == ("Tiny", "1.0", "A tiny thing")
-    assert seen.install["pip"] == "pip install --index-url {channel}/simple/ tiny==1.0"
-    assert seen.install["uv"] == "uv pip install --index-url {channel}/simple/ tiny==1.0"
-    assert dict(seen.facts) == {
-        "Released": "2025-10-09",
-        "Requires Python": ">=3.8",
-        "License": "MIT",
-        "Author": "Ann",
-        "Keywords": "a, b",
-        "Files": "4",
-    }
-    # An address that a browser would run is no link.
-    assert seen.links == (("Docs", "https://example.org"),)
-    assert seen.warnings == ("tiny-1.0-py3-none-any.whl: odd",)
-    assert seen.description == "# Tiny"
-    dependencies, files = seen.sections
-    assert dependencies.rows == [("six>=1", "python_version<'3'")]
-    assert [row[1] for row in files.rows] == ["", "", "yanked: old", "yanked"]
-    assert files.rows[0][0] == ("tiny-1.0.tar.gz", "../../packages/tiny/tiny-1.0.tar.gz")
-
-
-def test_a_project_with_thousands_of_files_shows_the_newest():
-    rows = [artifact(f"1.{n}", serial=n + 1) for n in range(600)]
-
-    files = view(FakeRecords(rows)).sections[-1]
-
-    assert files.title == "Files (the newest 500 of 600)"
-    assert files.rows[0][0] == (
-        "tiny-1.599-py3-none-any.whl",
-        "../../packages/tiny/tiny-1.599-py3-none-any.whl",
-    )
-
-
 def test_a_project_without_files_has_no_view():
     assert PYPI.view("tiny", FakeRecords()) is None
 
@@ -434,14 +385,12 @@ def test_the_format_recognises_its_files_and_orders_versions():
 def test_the_root_may_lag_where_only_serials_change(first_or_last, lag):
     assert PYPI.areas(artifact(), first_or_last=first_or_last) == {
         INDEX: 0.0,
-        Area("main", "pypi", "page", "tiny"): 0.0,
         ROOT: lag,
-        Area("main", "", "channel"): lag,
     }
 
 
 def test_a_channel_is_born_with_its_lists():
-    assert PYPI.birth("main") == (ROOT, Area("main", "", "channel"))
+    assert PYPI.birth("main") == (ROOT,)
 
 
 def test_what_is_inspected_can_be_rendered(tmp_path):
@@ -458,4 +407,6 @@ def test_what_is_inspected_can_be_rendered(tmp_path):
     page = ProjectPage.from_json_data(json.loads(pages(records)["simple/tiny/index.json"]))
 
     assert [package.filename for package in page.packages] == ["tiny-1.0-py3-none-any.whl", "tiny-1.0.tar.gz"]
-    assert view(records).version == "1.0"
+    seen = PYPI.view("tiny", records)
+    assert seen is not None
+    assert seen.version == "1.0"

@@ -17,6 +17,9 @@ from packhouse.names import ChannelName
 _DELETED = "deleted:"
 """Before a name in the counters: how often a channel of that name was deleted."""
 
+LATER_S = 1.0
+"""How long pages wait that only mention who may read their channel: nobody waits for thousands of them."""
+
 
 class Channels:
     """The channels of one catalog."""
@@ -110,7 +113,13 @@ class Channels:
         return self.get(name)
 
     def set_private(
-        self, name: str, *, private: bool, place: str, areas: Iterable[Area] = ()
+        self,
+        name: str,
+        *,
+        private: bool,
+        place: str,
+        areas: Iterable[Area] = (),
+        later: Iterable[Area] = (),
     ) -> tuple[bool, dict[Area, int]]:
         """Say who may read a channel and which tree it belongs to; the caller moves the files.
 
@@ -119,6 +128,7 @@ class Channels:
             private: only who was granted reading reads it.
             place: the tree its files belong to from now on.
             areas: what is published of that; marked in the same transaction, together with the site's front page.
+            later: what says so only in passing, and is not waited for; marked too.
 
         Returns:
             Whether anything changed, and the generations to wait for.
@@ -134,7 +144,8 @@ class Channels:
             if (row.private, row.place) == (private, place):
                 return False, {}
             connection.execute(update(table).where(table.c.name == name).values(private=private, place=place))
-            return True, mark(connection, dict.fromkeys((*areas, SITE), 0.0), self._clock())
+            delays = dict.fromkeys(later, LATER_S) | dict.fromkeys((*areas, SITE), 0.0)
+            return True, mark(connection, delays, self._clock())
 
     def delete(self, name: str) -> Channel:
         """Forget an empty channel and everything published in it; its burnt names stay burnt.

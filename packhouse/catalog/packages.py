@@ -22,7 +22,7 @@ class Rules(Protocol):
         ...
 
     def in_order(self, versions: Iterable[str]) -> list[str]:
-        """Return different versions, oldest first."""
+        """Return different versions as pages spell them, oldest first."""
         ...
 
     def requires(self, record: Mapping[str, Json]) -> Sequence[str]:
@@ -66,16 +66,19 @@ def touch_package(connection: Connection, artifact: Artifact, rules: Rules, now:
     told = None if before is None else (before.display, before.summary)
     if first_or_last or told != (values["display"], values["summary"]):
         delays[people.search(artifact.channel)] = people.SEARCH_LAG_S
-    near = set(changed)
-    if first_or_last:  # links to it appear or vanish on the pages of those that require it
-        near |= _dependents(connection, artifact)
-    for name in _existing(connection, artifact, near):
-        delays.setdefault(people.page(artifact.channel, artifact.ecosystem.value, name), people.LIST_LAG_S)
+    near = [
+        people.page(artifact.channel, artifact.ecosystem.value, name)
+        for name in _existing(connection, artifact, changed)
+    ]
+    if not rows:  # links to it vanish; they appear when its page is there (`indexer/publish.py`)
+        near += neighbours(connection, artifact.channel, artifact.ecosystem, artifact.package)
+    for area in near:
+        delays.setdefault(area, people.LIST_LAG_S)
     return mark(connection, delays, now)
 
 
 def neighbours(connection: Connection, channel: str, ecosystem: Ecosystem, package: str) -> list[Area]:
-    """Return the pages that link to a package, or list it: of those that require it, and of those it requires."""
+    """Return the pages that link to a package: of those that require it, that it requires, and of its namesakes."""
     mine = (_R.c.channel == channel, _R.c.ecosystem == ecosystem)
     with_it = select(_R.c.package).where(*mine, _R.c.requires == package)
     for_it = select(_R.c.requires).where(*mine, _R.c.package == package)
@@ -87,7 +90,13 @@ def neighbours(connection: Connection, channel: str, ecosystem: Ecosystem, packa
             _P.c.package.in_(with_it.union(for_it)),
         )
     ).scalars()
-    return [people.page(channel, ecosystem.value, name) for name in sorted(names)]
+    pages = [people.page(channel, ecosystem.value, name) for name in sorted(names)]
+    namesakes = connection.execute(
+        select(_P.c.ecosystem).where(
+            _P.c.channel == channel, _P.c.package == package, _P.c.ecosystem != ecosystem, _P.c.files > 0
+        )
+    ).scalars()
+    return pages + [people.page(channel, other, package) for other in sorted(namesakes)]
 
 
 def _pages(
@@ -96,8 +105,8 @@ def _pages(
     """Return the pages for people that show a changed file, with the seconds each may wait."""
     channel, ecosystem, package = artifact.channel, artifact.ecosystem.value, artifact.package
     delays = dict.fromkeys(people.own(artifact), 0.0)
-    ordered = rules.in_order({*versions, artifact.version})
-    following = ordered.index(artifact.version) + 1
+    ordered, mine = rules.in_order({*versions, artifact.version}), people.spelled(artifact)
+    following = ordered.index(mine) + 1 if mine in ordered else len(ordered)
     if following < len(ordered):  # what changed since the version before is shown there
         later = people.release(channel, ecosystem, package, ordered[following])
         delays[later] = people.LIST_LAG_S
@@ -163,18 +172,6 @@ def _renew_requirements(
         key = {"channel": artifact.channel, "ecosystem": artifact.ecosystem, "package": artifact.package}
         connection.execute(insert(_R), [{**key, "requires": name} for name in sorted(new)])
     return frozenset(before ^ after)
-
-
-def _dependents(connection: Connection, artifact: Artifact) -> set[str]:
-    return set(
-        connection.execute(
-            select(_R.c.package).where(
-                _R.c.channel == artifact.channel,
-                _R.c.ecosystem == artifact.ecosystem,
-                _R.c.requires == artifact.package,
-            )
-        ).scalars()
-    )
 
 
 def _existing(connection: Connection, artifact: Artifact, names: Iterable[str]) -> list[str]:

@@ -137,7 +137,7 @@ class Format(Protocol):
         ...
 
     def in_order(self, versions: Iterable[str]) -> list[str]:
-        """Return different versions sorted by the format's own order, oldest first."""
+        """Return different versions by the format's own order, oldest first, each spelled as its pages are."""
         ...
 
     def requires(self, record: Mapping[str, Json]) -> Sequence[str]:

@@ -25,7 +25,7 @@ from packhouse.catalog.grants import Given
 from packhouse.digest import digest
 from packhouse.ecosystems.registry import FORMATS
 from packhouse.errors import NotFound, PackhouseError
-from packhouse.house import ASIDE, House, births
+from packhouse.house import ASIDE, House, areas_of, births
 from packhouse.model import Area, Ecosystem, Grant
 from packhouse.placement import FOLDERS, Placement, normalised, tree_of
 from packhouse.tree import Occupied
@@ -140,8 +140,10 @@ def _set_private(house: House, name: str, private: bool | None) -> Moved:
         before = house.catalog.channels.get(name)
         wanted = before.private if private is None else private
         place = tree_of(wanted, house.settings.default_read)
+        # Each page says who may read it, and how a key is given.
+        pages = [area for area in areas_of(house, name) if area.kind in ("page", "release")]
         changed, awaited = house.catalog.channels.set_private(
-            name, private=wanted, place=place, areas=births(name)
+            name, private=wanted, place=place, areas=births(name), later=pages
         )
         moved = _arrange(house, name)
         if moved and not changed:
