@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser_support import Complaints, chromium, need_chromium, sign_in, visitor
 from gallery_support import EVERY, PACKAGES, Kind, gallery
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Request
 from private_support import World
 
 need_chromium()
@@ -171,8 +171,8 @@ def test_the_checks_find_what_is_planted(site: World, browser: Browser) -> None:
 def test_a_package_page_is_light_and_asks_nobody_else(site: World, browser: Browser, kind: Kind) -> None:
     with visitor(browser) as stranger:
         page = stranger.new_page()
-        said, requests = Complaints(page), []
-        page.on("requestfinished", lambda request: requests.append(request))
+        said, requests = Complaints(page), list[Request]()
+        page.on("requestfinished", lambda request: requests.append(request))  # noqa: PLW0108 - Playwright marks what it is given, and a bound method of a list takes no mark
         page.goto(site.server.url + kind.path, wait_until="networkidle")
 
         sizes = [request.sizes() for request in requests]
@@ -190,7 +190,7 @@ def test_a_page_is_painted_before_any_script_has_come(site: World, browser: Brow
     with visitor(browser) as stranger:
         page = stranger.new_page()
         waiting = []
-        page.route("**/*.js", lambda route: waiting.append(route))
+        page.route("**/*.js", lambda route: waiting.append(route))  # noqa: PLW0108 - as above
         page.goto(site.server.url + path, wait_until="commit")
 
         page.wait_for_function(painted)
