@@ -7,7 +7,7 @@ import html5lib
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser_support import Complaints, chromium, need_chromium, sign_in, visitor
-from gallery_support import EVERY, PACKAGES, Kind, gallery
+from gallery_support import EVERY, PACKAGES, Kind, gallery, many_packages
 from playwright.sync_api import Browser, Page, Request
 from private_support import World
 
@@ -37,6 +37,7 @@ WIDER = """
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory) -> Iterator[tuple[World, bytes]]:
     with gallery(tmp_path_factory.mktemp("gallery")) as made:
+        many_packages(made[0])
         yield made
 
 
