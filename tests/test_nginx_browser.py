@@ -6,15 +6,16 @@ from pathlib import Path
 import html5lib
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from browser_support import chromium, need_chromium
 from nginx_site_support import Site, put, serving_site, without_daemon
 from nginx_support import BUILDS, RunningNginx
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from packhouse.assets import site_files
 
-CHROMIUM = "/usr/bin/chromium"
 NAMES = ("400.html", "403.html", "404.html", "429.html", "500.html", "503.html")
 pytestmark = pytest.mark.e2e
+need_chromium()
 SHELF = "main/packages/six/"
 
 
@@ -40,11 +41,8 @@ def orphan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNginx]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        # Its own sandbox needs rights that a container's root does not have; it meets our pages only.
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+    with chromium() as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -3,18 +3,17 @@
 import re
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from browser_support import chromium, need_chromium
+from playwright.sync_api import Browser, Locator, Page, expect
 from search_script_support import Daemon, Site, channel, package, root, row, serving
 
 from packhouse.model import Ecosystem
 from packhouse.pages import search
 
-CHROMIUM = Path("/usr/bin/chromium")
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"needs a browser at {CHROMIUM}")
+need_chromium()
 
 HOSTILE = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
 MAIN = [
@@ -50,11 +49,8 @@ def site(running: Site) -> Site:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        # Its own sandbox needs rights that a container's root does not have; it meets our pages only.
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+    with chromium() as opened:
+        yield opened
 
 
 @pytest.fixture
