@@ -2,7 +2,7 @@
 
 import pytest
 from conda_support import make_conda
-from e2e_support import SIMPLE_JSON, serving
+from e2e_support import SIMPLE_JSON, serving, wait_until
 from pypi_support import make_sdist, make_wheel
 
 pytestmark = pytest.mark.e2e
@@ -130,7 +130,8 @@ def test_reindex_asks_the_server_or_works_on_the_data(server, run):
         ran = run("reindex", *words)
         assert ran.code == 1
         assert "there is no channel nochannel" in ran.out
-    assert "main: nothing to change" in run("reindex", "--data", server.data).out
+    # What links to a package may still be on its way when the package was published.
+    wait_until(lambda: "main: nothing to change" in run("reindex", "--data", server.data).out)
     assert run("reindex", "nowhere", "--data", server.data).code == 1
 
 

@@ -33,8 +33,8 @@ _FRAME = Frame(home="/", here="", static="/static/")
 
 ENTRANCE = "/account/sign-in"
 
-FOLDER = "account"
-"""First segment of the paths whose refusals are pages, too."""
+FOLDERS = ("account", "search")
+"""First segments of the paths whose refusals are pages, too."""
 
 
 _PLACES = (("/account/", "Account"), ("/account/packages/", "My packages"))
@@ -96,8 +96,8 @@ def _places(call: Call, here: str) -> Sequence[Place]:
 
 def wanted(request: web.Request) -> bool:
     """Whether a refusal should be a page: a browser asks, and for a page."""
-    first = request.raw_path.partition("?")[0].split("/")[1:2]
-    return first == [FOLDER] and "text/html" in request.headers.get("Accept", "")
+    first = request.raw_path.partition("?")[0].lstrip("/").partition("/")[0]
+    return first in FOLDERS and "text/html" in request.headers.get("Accept", "")
 
 
 def refusal(error: PackhouseError, request: web.Request, overrides: Statuses | None = None) -> web.Response:

@@ -18,11 +18,11 @@ _EXTRA = re.compile(r"extra == \"([^\"]*)\"|\"([^\"]*)\" == extra")
 
 def requires(record: Mapping[str, Json]) -> Sequence[str]:
     """Return the normalised names of the projects that a file needs without any extra, sorted; never its own."""
-    own = canonicalize_name(str(record["name"]))
+    own = canonicalize_name(str(record.get("name", "")))
     return sorted(
         {
             dependency.package
-            for line in record["requires_dist"]
+            for line in record.get("requires_dist") or ()
             for extras, dependency in _read(line)
             if not extras and dependency.package not in ("", own)
         }
