@@ -13,10 +13,10 @@ DATA ?= packhouse-data
 # Two workers: a test run must leave room for the nginx, daemon and indexer that the end-to-end tests start.
 JOBS ?= 2
 
-.PHONY: help install serve test lint bench soak clean
+.PHONY: help install serve test lint bench soak screenshots clean
 
 help: ## explain the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  variables: PORT=$(PORT) DATA=$(DATA) (serve), JOBS=$(JOBS) (test), T=tests/test_x.py (test: only these)"
 
 install: $(STAMP) ## make .venv with everything: Packhouse itself (editable), test and lint tools, real clients
@@ -48,6 +48,9 @@ bench: $(STAMP) ## ratios against a peer measured in the same run
 
 soak: $(STAMP) ## the long runs: kill -9 while uploading, again and again; sweeps that `test` takes a part of, whole
 	$(BIN)/python -m pytest -m soak -n 0 -o faulthandler_timeout=0 --durations=10
+
+screenshots: $(STAMP) ## the README's pictures anew, in docs/img/ (needs Chromium)
+	$(BIN)/python tests/screenshots.py
 
 clean: ## remove the environment and every cache (never a data directory)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -38,10 +38,10 @@ def need_chromium() -> None:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """A browser that asks nobody but our servers."""
+def chromium(*more: str) -> Iterator[Browser]:
+    """A browser that asks nobody but our servers; `more` are arguments of its own."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *more])
         try:
             yield browser
         finally:

@@ -122,7 +122,7 @@ EVERY = (*ANYONE, *ADMIN)
 
 
 def public_packages(made: World) -> None:
-    """Packages of every kind, with descriptions, versions, a yanked one, dependencies and long names."""
+    """Packages of every kind, with descriptions, versions, a yanked one, and dependencies."""
     more = {"metadata_extra": HEADERS, "metadata_version": "2.4", "description": README}
     needs = ["helper>=1", "elsewhere[fast]~=3.2; python_version < '3.13'", "umlaut; extra == 'german'"]
     made.wheel("main", "helper", summary="Helps numeral, and others")
@@ -135,9 +135,6 @@ def public_packages(made: World) -> None:
         key=True, Content_Type="application/json",
     )  # fmt: skip
     assert status == 200, answer
-    made.wheel("main", LONG, f"1.0.post{'1' * 40}", summary=f"{'Unbreakable' * 12} 数を言葉に مرحبا", files={
-        f"{LONG.replace('-', '_')}/{'deep/' * 12}module.py": b""
-    })  # fmt: skip
     about = {
         "summary": "Numbers as words, for C", "description": README, "home": "https://example.org/libnumeral",
         "dev_url": "https://example.org/libnumeral/source", "doc_url": "https://example.org/libnumeral/manual",
@@ -156,6 +153,13 @@ def public_packages(made: World) -> None:
     for version in ("2.0", "2.1"):
         for name in ("toolbox-linux.tar.gz", "toolbox-windows.zip", "toolbox.sha256"):
             made.put(f"/main/products/toolbox/{version}/{name}", f"{name} {version}".encode())
+
+
+def long_names(made: World) -> None:
+    """A package with words that are wider than a telephone."""
+    made.wheel("main", LONG, f"1.0.post{'1' * 40}", summary=f"{'Unbreakable' * 12} 数を言葉に مرحبا", files={
+        f"{LONG.replace('-', '_')}/{'deep/' * 12}module.py": b""
+    })  # fmt: skip
 
 
 def private_things(made: World) -> None:
@@ -194,6 +198,7 @@ def gallery(folder: Path) -> Iterator[tuple[World, bytes]]:
         first_run = made.server.ask("/", Accept="text/html")[2]
         made.channel("empty")
         public_packages(made)
+        long_names(made)
         private_things(made)
         made.settled()
         yield made, first_run
