@@ -10,7 +10,7 @@ SITE = Area("", "", "site")
 """The front page and what stands beside it; of no channel."""
 
 LIST_LAG_S = 5.0
-"""How long a list may lag whose members did not change: dates and sizes in it did."""
+"""How long lists, and pages that only mention what changed, may lag, in seconds: no uploader waits for them."""
 
 SEARCH_LAG_S = 2.0
 """How long the search index may lag, in seconds: no client waits for it, and it is rendered whole."""

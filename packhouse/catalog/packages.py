@@ -110,10 +110,8 @@ def _pages(
     if following < len(ordered):  # what changed since the version before is shown there
         later = people.release(channel, ecosystem, package, ordered[following])
         delays[later] = people.LIST_LAG_S
-    lag = 0.0 if first_or_last else people.LIST_LAG_S
-    delays[people.listed(channel, ecosystem, package)] = lag
-    delays[people.front(channel)] = lag
-    delays[people.SITE] = people.LIST_LAG_S
+    delays[people.front(channel)] = 0.0 if first_or_last else people.LIST_LAG_S
+    delays[people.listed(channel, ecosystem, package)] = delays[people.SITE] = people.LIST_LAG_S
     return delays
 
 
