@@ -184,6 +184,19 @@ def test_a_package_page_is_light_and_asks_nobody_else(site: World, browser: Brow
     assert said.found == []
 
 
+def test_nothing_moves_on_a_telephone_either(site: World, browser: Browser) -> None:
+    """Where one column has it all, what comes late pushes more."""
+    moved = {}
+    with visitor(browser, viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True) as stranger:
+        page = stranger.new_page()
+        page.add_init_script(SHIFTS)
+        for path in ("/", "/main/", "/empty/", "/large/browse/pypi/p/", *(kind.path for kind in PACKAGES)):
+            page.goto(site.server.url + path, wait_until="networkidle")
+            if (shift := page.evaluate(SETTLED)) >= 0.01:
+                moved[path] = shift
+    assert moved == {}
+
+
 @pytest.mark.parametrize("path", ["/", "/main/", "/main/pypi/numeral/"])
 def test_a_page_is_painted_before_any_script_has_come(site: World, browser: Browser, path: str) -> None:
     """The scripts are asked for and never answered."""
