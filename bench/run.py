@@ -33,6 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from conda_support import make_conda
 from e2e_support import Server, serving
+from pages import after_one_upload
 from pypi_support import make_wheel
 
 BYTES = "application/octet-stream"
@@ -319,6 +320,11 @@ def main() -> None:
         serve_a_page(bench, options.seconds)
         refuse_a_query(bench, options.tries)
         publish_into_a_large_subdir(bench, options.packages, options.tries)
+        ours, theirs = after_one_upload(Path(name) / "many", options.packages, options.tries)
+        what = f"pages after one upload among {options.packages:,} projects"
+        bench.add(
+            what, ours, "every list anew", theirs, "ms", "indexes, release, package, list, channel, site"
+        )
     show(bench.rows)
 
 

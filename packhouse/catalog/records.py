@@ -62,17 +62,22 @@ class ChannelRecords:
         table, dirty = schema.packages, schema.dirty
         query = (
             select(table.c.ecosystem, table.c.package)
+            # From the few that are dirty, never from the many that are there.
+            .select_from(dirty)
+            .join(
+                table,
+                and_(
+                    table.c.channel == dirty.c.channel,
+                    table.c.ecosystem == dirty.c.ecosystem,
+                    table.c.package == dirty.c.key,
+                ),
+            )
             .where(
-                table.c.channel == self._channel,
+                dirty.c.channel == self._channel,
+                dirty.c.kind == kind,
                 table.c.files > 0,
                 self._listed(table.c.ecosystem, table.c.package),
                 ~self._is_published(table.c.ecosystem, table.c.package, kind),
-                exists().where(
-                    dirty.c.channel == self._channel,
-                    dirty.c.ecosystem == table.c.ecosystem,
-                    dirty.c.kind == kind,
-                    dirty.c.key == table.c.package,
-                ),
             )
             .order_by(table.c.ecosystem, table.c.package)
         )
