@@ -104,6 +104,16 @@ async def test_a_package_is_closed(daemon):
         ({"kind": "user", "name": "nobody", "action": "read"}, 404, "There is no user nobody"),
         ({"kind": "user", "name": " ", "action": "read"}, 400, "Write the name of the user"),
         ({"kind": "planet", "name": "x", "action": "read"}, 400, "'planet' is nobody"),
+        (
+            {"kind": "everyone", "name": "bob", "action": "read"},
+            400,
+            "Everyone has no name, and 'bob' is written",
+        ),
+        (
+            {"kind": "authenticated", "name": "bob", "action": "read"},
+            400,
+            "Everyone who is signed in has no name",
+        ),
         ({"kind": "user", "name": "bob", "action": "fly"}, 400, "The action is one of"),
         ({"kind": "user", "name": "x" * 200, "action": "read"}, 400, "no name is that long"),
         ({"kind": "user", "name": "<b>bob</b>", "action": "read"}, 404, "There is no user <b>bob</b>"),

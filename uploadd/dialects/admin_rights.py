@@ -263,6 +263,12 @@ async def give(call: Call) -> web.Response:
             raise Malformed(f"{kind[:20]!r} is nobody that a right can be given to; choose from the list")
         if kind not in access.BUILT_IN and not name:
             raise Malformed(f"write the name of {_KINDS[kind]} who is to have the right")
+        if kind in access.BUILT_IN and name:
+            # One of the two is a slip, and a right for everyone may publish what is private.
+            raise Malformed(
+                f"{_KINDS[kind]} has no name, and {name[:100]!r} is written beside it: choose what {name[:100]!r} is, "
+                "or leave the name empty"
+            )
         grant = grant_of(call.path["channel"], {"principal": principal, **_said(form)})
         auditing.tell(call, object_=access.explain(grant))
         moved = await call.services.change(moving.give, call.services.house, grant)
