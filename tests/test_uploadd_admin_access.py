@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 from admin_pages_support import ADMIN_FORMS, ADMIN_PAGES, admin, administered, text
-from uploadd_account_support import HTML, Browser, signed_in
+from uploadd_account_support import HTML, Browser, said, signed_in
 
 from uploadd.app import ROUTES
 from uploadd.routing import ADMIN
@@ -130,6 +130,7 @@ async def test_a_form_is_for_an_admins_own_page_alone(daemon, path):
     ]
 
     assert [answer.status for answer in forged] == [403] * len(forged)
+    assert said(forged[-1]).startswith("Nobody is signed in here any more, so nothing was changed")
     key = {"Authorization": f"Bearer {daemon.keys['admin']}"}
     assert (await daemon.ask("POST", path, b"a=b", key=None, headers=key)).status == 401
     assert everything(daemon) == before

@@ -33,6 +33,9 @@ _FRAME = Frame(home="/", here="", static="/static/")
 
 ENTRANCE = "/account/sign-in"
 
+_SIGNED_OUT = "Nobody is signed in here any more, so nothing was changed: sign in and repeat it."
+"""What a form is told whose session has ended."""
+
 FOLDERS = ("account", "search")
 """First segments of the paths whose refusals are pages, too."""
 
@@ -111,6 +114,9 @@ def refusal(error: PackhouseError, request: web.Request, overrides: Statuses | N
             status=303, headers={"Location": f"{ENTRANCE}?{target}", "Cache-Control": "no-store"}
         )
     status, headers = told(error, overrides)
+    unknown = isinstance(error, Unauthenticated)
+    # A form has no use for what programs are told there: how to send a key.
+    signed_out = unknown and request.method == "POST" and not request.headers.get("Authorization")
     return _html(
         "account/refusal.html",
         status,
@@ -120,8 +126,8 @@ def refusal(error: PackhouseError, request: web.Request, overrides: Statuses | N
         places=(),
         up=(),
         title="Not done",
-        error=sentence(error),
-        sign_in=isinstance(error, Unauthenticated),
+        error=_SIGNED_OUT if signed_out else sentence(error),
+        sign_in=unknown,
     )
 
 
