@@ -90,7 +90,9 @@ def test_a_copied_channel_keeps_its_style(world):
     world.settle()
     reader = Reader((world.house.data / "public/main/index.html").read_bytes())
 
-    assert {"_static/packhouse.css", "_static/packhouse.js"} <= {link.removeprefix("./") for link in reader.links}
+    assert {"_static/packhouse.css", "_static/packhouse.js"} <= {
+        link.removeprefix("./") for link in reader.links
+    }
 
 
 def test_a_private_channel_never_shows_on_the_front_page(world):
