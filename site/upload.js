@@ -120,8 +120,8 @@
     const input = make("input", { id, required: true, maxLength: 128, autocomplete: "off", spellcheck: false });
     input.autocapitalize = "none";
     // An address would resolve these two; what else cannot be a name the server says.
-    input.pattern = "(?!\\.{1,2}$).*";
-    input.title = "a name, not only dots";
+    input.pattern = "\\s*(?!\\.{1,2}\\s*$)\\S.*";
+    input.title = "a name, not only dots or spaces";
     make("div", { className: "field" }, make("label", { htmlFor: id, textContent: text }), input);
     return input;
   }
@@ -149,17 +149,23 @@
   }
 
   function add(files) {
+    const left = [];
     for (const file of files) {
       const same = items.find((item) => item.file.name === file.name);
-      if (same && (same.state === "going" || same.state === "done")) {
+      if (same && running?.batch.includes(same) && ["waiting", "going"].includes(same.state)) {
+        left.push(file.name);
         continue;
       }
       if (same) {
-        remove(same);
+        remove(same);  // built anew, or meant for another version
       }
       items.push(line(file));
     }
-    said.textContent = files.length ? `${many(files.length)} chosen.` : "";
+    const chosen = files.length - left.length;
+    said.textContent = [
+      ...(chosen ? [`${many(chosen)} chosen.`] : []),
+      ...(left.length ? [`Not chosen again, since it is being uploaded: ${left.join(", ")}.`] : []),
+    ].join(" ");
     refresh();
   }
 
@@ -348,7 +354,14 @@
       failed(item, "The browser cannot read this file: is it a folder, or was it moved or changed? Choose it again.");
       return true;
     }
-    const call = running.cancelled ? null : await exchange(item, requestFor(item, sha256), standing.token);
+    let request;
+    try {
+      request = requestFor(item, sha256);
+    } catch {
+      failed(item, "Its name, or the name or version that you typed, holds half a character, which no address can hold.");
+      return true;
+    }
+    const call = running.cancelled ? null : await exchange(item, request, standing.token);
     return call === null ? unanswered(item) : answered(item, call);
   }
 
@@ -378,7 +391,7 @@
   }
 
   async function run(batch) {
-    running = { cancelled: false, abort: () => {} };
+    running = { batch, cancelled: false, abort: () => {} };
     for (const item of batch) {
       Object.assign(item, { product: product.value.trim(), version: version.value.trim() });
     }
@@ -392,10 +405,23 @@
     }
     window.removeEventListener("beforeunload", hold);
     running = null;
+    // Who went on to something else stays there; the button that had the focus is about to vanish.
+    const stays = document.activeElement !== stop && document.activeElement !== document.body;
     refresh();
-    (reload.hidden ? start : reload).focus();
+    if (!stays) {
+      (reload.hidden ? start : reload).focus();
+    }
+    said.textContent = summary(batch);
+  }
+
+  // What is read aloud at the end replaces what was said of the last file, so it says the reasons too.
+  function summary(batch) {
     const done = batch.filter((item) => item.state === "done").length;
-    said.textContent = `${done} of ${many(batch.length)} uploaded.`;
+    const not = batch.filter((item) => item.state === "failed");
+    const reasons = not.length > 3
+      ? [`Refused: ${not.map((item) => item.file.name).join(", ")}.`]
+      : not.map((item) => `${item.file.name}: ${sentence(item.note.textContent)}`);
+    return [`${done} of ${many(batch.length)} uploaded.`, ...reasons].join(" ");
   }
 
   function hold(event) {

@@ -48,9 +48,11 @@ class TestRefusals:
         choose(page, *files.values(), make_wheel(name="unharmed"))
         send(page, "Upload 4 files")
 
-        expect(status(page)).to_have_text("1 of 4 files uploaded.")
+        expect(status(page)).to_contain_text("1 of 4 files uploaded.")
         for kind, code in (("conda", 422), ("pypi", 409), ("large", 413)):
-            assert result(page, files[kind][0]).inner_text() == told(site, *files[kind], code)
+            why = told(site, *files[kind], code)
+            expect(result(page, files[kind][0])).to_have_text(why)
+            expect(status(page)).to_contain_text(f"{files[kind][0]}: {why}")
         expect(page.get_by_role("button", name="Try 3 files again")).to_be_visible()
         assert [text for text in complaints.take() if "status of 4" not in text] == []
 
@@ -100,7 +102,7 @@ class TestRefusals:
         page.keyboard.press("Enter")
 
         expect(result(page, "slow-")).to_have_text("Cancelled. Nothing of it is stored.")
-        expect(status(page)).to_have_text("0 of 2 files uploaded.")
+        expect(status(page)).to_contain_text("0 of 2 files uploaded. slow-1.0-0.conda: Cancelled.")
         expect(line(page, "never-").get_by_role("paragraph")).to_have_count(0)
         assert site.server.ask("/main/simple/never/")[0] == 404
 
