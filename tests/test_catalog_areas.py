@@ -113,3 +113,17 @@ def test_the_trash_waits_for_its_time(areas, now):
     now.us += 10_000_000
     assert areas.discarded("main", due=True) == [("main", "shards/x")]
     assert areas.discarded("other", due=False) == []
+
+
+def test_all_areas_of_a_large_channel_are_marked_and_awaited_at_once(areas):
+    """More than SQLite takes as parameters of one statement (250,000 on Debian), four for each area."""
+    every = {Area("main", "pypi", "release", f"p{number}/1.0"): 0.0 for number in range(63_000)}
+    first = areas.mark(dict.fromkeys(list(every)[:2], 60.0))
+    awaited = areas.mark(every)
+    one, *_ = every
+    areas.clear(one, areas.generation(one))
+
+    assert not first
+    assert awaited.keys() == every.keys()
+    assert len(areas.dirty("main")) == len(every) - 1
+    assert areas.unpublished(awaited) == every.keys() - {one}

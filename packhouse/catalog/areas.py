@@ -8,16 +8,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     Engine,
+    String,
     Table,
     and_,
+    bindparam,
+    case,
     delete,
+    exists,
     func,
     insert,
     select,
-    tuple_,
     update,
 )
 
@@ -25,6 +29,9 @@ from packhouse.catalog import schema
 from packhouse.catalog.clock import Clock, next_value
 from packhouse.catalog.engine import reading, writing
 from packhouse.model import Area
+
+_FEW = 100
+"""Up to how many areas are looked up one by one; more are read with all of their channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,19 @@ class Printed:
     mtime_s: int
 
 
+_ITS = {name: bindparam(f"its_{name}", type_=String) for name in Area._fields}
+_GEN, _DUE = bindparam("its_gen", type_=BigInteger), bindparam("its_due", type_=BigInteger)
+_MINE = and_(*(schema.dirty.c[name] == value for name, value in _ITS.items()))
+_AGAIN = (
+    update(schema.dirty)
+    .where(_MINE)
+    .values(gen=_GEN, due_us=case((schema.dirty.c.due_us > _DUE, _DUE), else_=schema.dirty.c.due_us))
+)
+_FRESH = insert(schema.dirty).from_select(
+    [*_ITS, "gen", "due_us"], select(*_ITS.values(), _GEN, _DUE).where(~exists().where(_MINE))
+)
+
+
 def mark(connection: Connection, delays: Mapping[Area, float], now_us: int) -> dict[Area, int]:
     """Mark areas dirty inside a write transaction.
 
@@ -51,19 +71,18 @@ def mark(connection: Connection, delays: Mapping[Area, float], now_us: int) -> d
     Returns:
         The generation of each area that is due at once, for the uploader to wait for.
     """
-    gens: dict[Area, int] = {}
-    gen = next_value(connection, "generation") if delays else 0
-    for area, delay_s in delays.items():
-        due = now_us + int(delay_s * 1_000_000)
-        where = _is(schema.dirty, area)
-        old = connection.execute(select(schema.dirty.c.due_us).where(where)).scalar_one_or_none()
-        if old is None:
-            connection.execute(insert(schema.dirty).values(**area._asdict(), gen=gen, due_us=due))
-        else:
-            connection.execute(update(schema.dirty).where(where).values(gen=gen, due_us=min(old, due)))
-        if delay_s == 0:
-            gens[area] = gen
-    return gens
+    if not delays:
+        return {}
+    gen = next_value(connection, "generation")
+    rows = [
+        {**{f"its_{name}": value for name, value in area._asdict().items()}, "its_gen": gen, "its_due": due}
+        for area, due in ((area, now_us + int(delay_s * 1_000_000)) for area, delay_s in delays.items())
+    ]
+    # Two statements, however many areas there are: a channel has hundreds of thousands when all of it is marked, and
+    # nobody else writes meanwhile.
+    connection.execute(_AGAIN, rows)
+    connection.execute(_FRESH, rows)
+    return {area: gen for area, delay_s in delays.items() if delay_s == 0}
 
 
 class Areas:
@@ -220,15 +239,18 @@ class Areas:
 
     def unpublished(self, awaited: Mapping[Area, int]) -> set[Area]:
         """Return those of the awaited areas whose generation is not published yet."""
-        if not awaited:
-            return set()
         table = schema.areas
-        columns = (table.c.channel, table.c.ecosystem, table.c.kind, table.c.key)
+        reached: dict[Area, int] = {}
         with reading(self._engine) as connection:
-            rows = connection.execute(
-                select(*columns, table.c.gen).where(tuple_(*columns).in_([tuple(area) for area in awaited]))
-            ).all()
-        reached = {Area(*row[:4]): row[4] for row in rows}
+            if len(awaited) <= _FEW:
+                for area in awaited:
+                    found = connection.execute(select(table.c.gen).where(_is(table, area)))
+                    reached[area] = found.scalar_one_or_none() or 0
+            else:  # all areas of a channel may be awaited, and no statement names hundreds of thousands
+                columns = (table.c.channel, table.c.ecosystem, table.c.kind, table.c.key, table.c.gen)
+                for channel in {area.channel for area in awaited}:
+                    rows = connection.execute(select(*columns).where(table.c.channel == channel))
+                    reached |= {Area(*row[:4]): row[4] for row in rows}
         return {area for area, gen in awaited.items() if reached.get(area, 0) < gen}
 
     def known(self, channel: str) -> list[Area]:

@@ -86,12 +86,10 @@ class PageRecords(ChannelRecords):
 
     def dependents(self, ecosystem: Ecosystem, package: str, limit: int) -> tuple[Sequence[str], int]:
         """Return the first packages by name whose newest version requires `package`, and how many there are."""
-        same = and_(
-            _R.c.channel == _P.c.channel, _R.c.ecosystem == _P.c.ecosystem, _R.c.package == _P.c.package
+        needing = select(_R.c.package).where(
+            _R.c.channel == self._channel, _R.c.ecosystem == ecosystem, _R.c.requires == package
         )
-        query: Select[Any] = (
-            select(_P.c.package).join(_R, same).where(*self._named(ecosystem), _R.c.requires == package)
-        )
+        query: Select[Any] = select(_P.c.package).where(*self._named(ecosystem), _P.c.package.in_(needing))
         with reading(self._engine) as connection:
             total: int = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
             names = connection.execute(query.order_by(_P.c.package).limit(limit)).scalars()
@@ -104,7 +102,9 @@ class PageRecords(ChannelRecords):
         )
         query = select(_E).where(_E.c.channel == self._channel, _E.c.path.in_(paths))
         with reading(self._engine) as connection:
-            rows = connection.execute(query.order_by(_E.c.serial.desc()).limit(limit)).all()
+            # A sum, so that SQLite looks the paths up: by the order of the serials it would read all of the channel's
+            # history to find the few events of most packages.
+            rows = connection.execute(query.order_by((_E.c.serial + 0).desc()).limit(limit)).all()
         return [to_event(row) for row in rows]
 
     def happened(self, limit: int) -> Sequence[Happened]:

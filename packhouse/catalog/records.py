@@ -185,7 +185,11 @@ class ChannelRecords:
             table.c.package == package,
             table.c.restricted,
         )
-        allowed = [and_(ecosystem == eco, package == name) for eco, name in sorted(self._also)]
+        # By ecosystem, not one by one: SQLite takes expressions a thousand deep, and admins may read every package.
+        allowed = [
+            and_(ecosystem == eco, package.in_(sorted(name for of, name in self._also if of == eco)))
+            for eco in sorted({eco for eco, _ in self._also})
+        ]
         return or_(~hidden, *allowed)
 
     def _is_published(

@@ -138,7 +138,8 @@ requirements = Table(
     Column("ecosystem", String, primary_key=True),
     Column("package", String, primary_key=True),
     Column("requires", String, primary_key=True),
-    Index("ix_requirements_requires", "channel", "ecosystem", "requires"),
+    # With the package in it, or SQLite goes through the requirements of all packages instead.
+    Index("ix_requirements_requires", "channel", "ecosystem", "requires", "package"),
 )
 
 events = Table(

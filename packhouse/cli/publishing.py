@@ -30,7 +30,7 @@ def published(
         return
     waited_s = 0.0
     left = dict(awaited)
-    while left := _unpublished(house, left):
+    while left := {area: left[area] for area in house.catalog.areas.unpublished(left)}:
         if waited_s >= wait_s:
             raise Unavailable(
                 f"the change is stored, but the indexer did not publish it in {wait_s:g} s: "
@@ -38,13 +38,6 @@ def published(
             )
         house.wake.wait("published", _POLL_S)
         waited_s += _POLL_S
-
-
-def _unpublished(house: House, awaited: Mapping[Area, int]) -> dict[Area, int]:
-    # In portions: an import awaits more areas than a statement may have parameters.
-    items = list(awaited.items())
-    portions = (dict(items[start : start + 500]) for start in range(0, len(items), 500))
-    return {area: portion[area] for portion in portions for area in house.catalog.areas.unpublished(portion)}
 
 
 def indexer_runs(house: House) -> bool:

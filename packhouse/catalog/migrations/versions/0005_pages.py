@@ -32,7 +32,9 @@ def upgrade() -> None:
         sa.Column("package", sa.String, primary_key=True),
         sa.Column("requires", sa.String, primary_key=True),
     )
-    op.create_index("ix_requirements_requires", "requirements", ["channel", "ecosystem", "requires"])
+    op.create_index(
+        "ix_requirements_requires", "requirements", ["channel", "ecosystem", "requires", "package"]
+    )
     connection = op.get_bind()
     _fill_lines(connection)
     _fill_requirements(connection)
