@@ -76,6 +76,17 @@ async def test_the_first_account_is_the_admins(tmp_path):
         assert again.status == 403
 
 
+async def test_who_has_but_the_first_key_is_told_how_to_get_an_account(daemon):
+    """`packhouse serve` prints an admin's key, and a key signs no browser in."""
+    advice = b"packhouse user create NAME --admin"
+    assert advice in (await Browser(daemon).get("/account/sign-in")).body
+    daemon.house.catalog.accounts.set_admin("alice", admin=True)
+
+    page = (await Browser(daemon).get("/account/sign-in")).body
+    assert advice not in page
+    assert b"can send you an invitation" in page
+
+
 @pytest.mark.parametrize("written", ["{}", " {} ", "https://packages.example.org/account/invitation#{}"])
 async def test_an_invitation_sets_a_password_once(daemon, written):
     catalog = daemon.house.catalog
@@ -109,12 +120,14 @@ async def test_an_invitation_that_nobody_made_is_none(daemon):
     assert "ask an admin for a new one" in said(answer)
 
 
-async def test_an_invitation_does_not_let_a_pending_account_in(daemon):
+async def test_an_invitation_lets_somebody_in_who_waited(daemon):
+    """As over pypicloud's API, and as the page says on which an admin makes one."""
     catalog = daemon.house.catalog
     catalog.accounts.register("carol", STORED, default_open=True)
     code = catalog.sessions.invite("carol")
     one = Browser(daemon)
     answer = await one.post("/account/invitation", code=code, password=PASSWORD, again=PASSWORD)
 
-    assert (answer.status, one.cookie) == (403, "")
-    assert "waits for an admin's approval" in said(answer)
+    assert answer.headers["Location"] == "/account/?fresh"
+    assert "<h1>carol" in (await one.get("/account")).body.decode()
+    assert not catalog.accounts.get("carol").pending

@@ -102,6 +102,7 @@ async def _sign_in_page(
     call: Call, error: PackhouseError | None = None, *, form: Mapping[str, str], notice: str = ""
 ) -> web.Response:
     registration = await call.services.ask(_registration, call)
+    keyed = registration != "first" and await call.services.ask(_only_keys_administer, call)
     path = browser.local_path(form.get("next", ""))
     return _form_page(
         call,
@@ -112,6 +113,7 @@ async def _sign_in_page(
         next=path if path != browser.HOME else "",
         notice=notice,
         registration=registration,
+        keyed=keyed,
     )
 
 
@@ -143,6 +145,11 @@ def _registration(call: Call) -> str:
     if not any(account.admin for account in accounts.list()):
         return "first"
     return "open" if accounts.registration_open(default=settings.allow_register) else "closed"
+
+
+def _only_keys_administer(call: Call) -> bool:
+    """Whether no admin is a person: so it is after the first `packhouse serve`, which makes a key; blocking."""
+    return not any(account.admin for account in call.services.house.catalog.accounts.list(kind="user"))
 
 
 def _register_twice_typed(call: Call, form: Mapping[str, str]) -> Account:
@@ -215,11 +222,11 @@ def _redeem(call: Call, form: Mapping[str, str]) -> str:
             "that invitation is used up, replaced by a later one, or older than a week: ask an admin for a new one"
         )
     catalog.accounts.set_password(name, stored)
+    # An admin made the link, for this very account: whoever registered and waited is let in with it.
+    catalog.accounts.approve(name)
     principal = catalog.accounts.principal(name, via="session", address=call.address)
-    if principal is None:
-        raise Unauthenticated(
-            f"the password is set, but {name} waits for an admin's approval: ask one for it"
-        )
+    if principal is None:  # deleted in this very moment
+        raise Unauthenticated(f"the account {name} is not there any more: ask an admin for a new invitation")
     return _admit(call, principal)
 
 
