@@ -191,7 +191,9 @@ async def test_a_channel_is_made_and_made_private_and_public(daemon):
     again = await one.submit("/account/admin/channels/fresh/visibility", private="true")
     assert "It was so already" in await told(one, again)
 
-    assert "Make fresh public?" in await shown(one, "/account/admin/channels/fresh/visibility/")
+    answer = await one.get("/account/admin/channels/fresh/visibility/")
+    assert "Make fresh public?" in text(answer)
+    assert b"<title>Make fresh public " in answer.body
     await told(one, await one.submit("/account/admin/channels/fresh/visibility", private="false"))
     assert channels.get("fresh").place == "public"
     assert [line[1:] for line in lines(daemon)] == [
@@ -205,7 +207,9 @@ async def test_a_channel_is_made_and_made_private_and_public(daemon):
 async def test_only_an_empty_channel_is_deleted(daemon):
     upload(daemon, "other")
     one = await admin(daemon)
-    assert "It still holds 1 file" in await shown(one, "/account/admin/channels/other/delete/")
+    answer = await one.get("/account/admin/channels/other/delete/")
+    assert "It still holds 1 file" in text(answer)
+    assert b"<title>Delete other " in answer.body
     answer = await one.submit("/account/admin/channels/other/delete")
     assert answer.status == 422
     assert "still holds files" in said(answer)

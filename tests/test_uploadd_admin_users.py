@@ -81,6 +81,11 @@ async def test_a_service_account_is_no_user(daemon):
     for path in ("/account/admin/users/ci/delete", "/account/admin/users/ci/admin"):
         assert (await one.submit(path, admin="true")).status == 404
     assert (await one.get("/account/admin/users/ci/")).status == 404
+    invited = await one.submit("/account/admin/users/invite", user="ci")
+    assert (invited.status, "There is no user ci; a service account has that name" in said(invited)) == (
+        404,
+        True,
+    )
     assert daemon.house.catalog.accounts.get("ci").kind == "service"
 
 

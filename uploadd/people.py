@@ -17,8 +17,10 @@ def user_of(house: House, name: str) -> Account:
         NotFound: there is no such user. A service account is none: it has no password, and other commands manage it.
     """
     found = house.catalog.accounts.find(name)
-    if found is None or found.kind != "user":
+    if found is None:
         raise NotFound("user", name, "GET /admin/user/ shows them")
+    if found.kind != "user":
+        raise NotFound("user", name, "a service account has that name, which has keys and no password")
     return found
 
 

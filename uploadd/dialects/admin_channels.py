@@ -30,6 +30,7 @@ from uploadd.routing import ADMIN, Route
 PATH = "/account/admin/channels/"
 
 _CHANNELS, _CHANNEL = "/account/admin/channels", "/account/admin/channels/{channel}"
+_VISIBILITY, _DELETE = "account/visibility.html", "account/channel-delete.html"
 _SITE = Area("", "", "site")
 _NOTICES = {
     "created": "The channel is there",
@@ -126,7 +127,7 @@ def _row(channel: Channel, packages: int, files: int) -> ChannelRow:
 async def ask_visibility(call: Call) -> web.Response:
     """Say what making the channel private, or public again, will do."""
     session_of(call)
-    return await _confirm(call, "account/visibility.html")
+    return await _confirm(call, _VISIBILITY)
 
 
 async def set_visibility(call: Call) -> web.Response:
@@ -138,7 +139,7 @@ async def set_visibility(call: Call) -> web.Response:
         name = parse_channel(call.path["channel"])
         moved = await call.services.change(moving.set_private, call.services.house, name, private)
     except PackhouseError as error:
-        return await _confirm(call, "account/visibility.html", error)
+        return await _confirm(call, _VISIBILITY, error)
     words = await backstage.moved_words(call, moved)
     did = "private" if private else "public"
     return backstage.done(PATH, did if moved.changed else "unchanged", *words)
@@ -147,7 +148,7 @@ async def set_visibility(call: Call) -> web.Response:
 async def ask_delete(call: Call) -> web.Response:
     """Say what deleting the channel will do, or why it cannot be."""
     session_of(call)
-    return await _confirm(call, "account/channel-delete.html")
+    return await _confirm(call, _DELETE)
 
 
 async def delete(call: Call) -> web.Response:
@@ -157,7 +158,7 @@ async def delete(call: Call) -> web.Response:
     try:
         await call.services.change(house.delete_channel, parse_channel(call.path["channel"]))
     except PackhouseError as error:
-        return await _confirm(call, "account/channel-delete.html", error)
+        return await _confirm(call, _DELETE, error)
     awaited = {_SITE: await call.services.ask(house.catalog.areas.generation, _SITE)}
     words = await backstage.moved_words(call, Moved(changed=True, awaited=awaited))
     return backstage.done(PATH, "deleted", *words)
@@ -178,6 +179,8 @@ async def _confirm(call: Call, template: str, error: PackhouseError | None = Non
         }
 
     values = await call.services.ask(ask)
+    channel = values["channel"]
+    then = "public" if channel.private else "private"
     status, headers, said = backstage.refused(call, error)
     return pages.page(
         call,
@@ -185,8 +188,8 @@ async def _confirm(call: Call, template: str, error: PackhouseError | None = Non
         status=status,
         headers=headers,
         place="channels",
-        up=[(PATH, "Channels of this server")],
-        title=call.path["channel"],
+        up=[(PATH, "Channels")],
+        title=f"Delete {channel.name}" if template == _DELETE else f"Make {channel.name} {then}",
         error=said,
         **values,
     )
