@@ -10,6 +10,12 @@ for (const place of document.querySelectorAll("[data-address]")) {
   place.textContent = address.href.replace(/\/$/, "");
 }
 
+// Whoever signs in because of a refusal is led back to what was refused.
+for (const link of document.querySelectorAll("a[data-back]")) {
+  const back = window.location.pathname.replace(/^\/t\/[^/]+\//, "/") + window.location.search;
+  link.search = new URLSearchParams({ next: back }).toString();
+}
+
 // ---- copying ----
 
 const said = document.createElement("p");

@@ -110,10 +110,15 @@ def test_a_browser_shows_it_whole(site: Site, page: Page, path: str, status: int
 
 
 def test_a_browser_that_comes_to_a_private_channel_finds_the_way_to_sign_in(site: Site, page: Page) -> None:
-    page.goto(f"{site.nginx.url}/priv/")
-    page.get_by_role("main").get_by_role("link", name="Sign in").click()
+    """And, with scripts, the way back."""
+    for path, back in (
+        ("/priv/?a=b", "%2Fpriv%2F%3Fa%3Db"),
+        ("/main/nothing-here/", "%2Fmain%2Fnothing-here%2F"),
+    ):
+        page.goto(f"{site.nginx.url}{path}")
+        page.get_by_role("main").get_by_role("link", name="Sign in").click()
 
-    assert page.url == f"{site.nginx.url}/account/sign-in"
+        assert page.url == f"{site.nginx.url}/account/sign-in?next={back}"
 
 
 def test_a_form_that_is_sent_while_the_daemon_is_away_ends_on_a_page(
