@@ -411,17 +411,18 @@
     if (!stays) {
       (reload.hidden ? start : reload).focus();
     }
-    said.textContent = summary(batch);
+    const done = batch.filter((item) => item.state === "done").length;
+    said.replaceChildren(`${done} of ${many(batch.length)} uploaded.`, unsaid(batch));
   }
 
-  // What is read aloud at the end replaces what was said of the last file, so it says the reasons too.
-  function summary(batch) {
-    const done = batch.filter((item) => item.state === "done").length;
+  // What is read aloud at the end takes the place of what was said of the last file, so it has the reasons that stand
+  // above for whoever sees them.
+  function unsaid(batch) {
     const not = batch.filter((item) => item.state === "failed");
     const reasons = not.length > 3
       ? [`Refused: ${not.map((item) => item.file.name).join(", ")}.`]
       : not.map((item) => `${item.file.name}: ${sentence(item.note.textContent)}`);
-    return [`${done} of ${many(batch.length)} uploaded.`, ...reasons].join(" ");
+    return make("span", { className: "visually-hidden", textContent: reasons.map((text) => ` ${text}`).join("") });
   }
 
   function hold(event) {
