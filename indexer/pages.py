@@ -42,9 +42,9 @@ def release(key: str, format_: Format, records: PageRecords, place: Placement, s
     """Render the pages of one version and of its files; `key` is `<package>/<version>`."""
     package, _, version = key.partition("/")
     view = format_.view(package, records, version)
-    if view is None:
+    # PEP 440 takes 1.0 and 1.0.0 for one version: each spelling in use keeps its own address, and no other has one.
+    if view is None or all(file.version != version for file in view.files):
         return Pages()
-    # PEP 440 takes 1.0 and 1.0.0 for one version: each spelling in use keeps its own address.
     view = replace(view, version=version)
     readers = _readers(place, format_.ecosystem, package)
     return release_pages(view, channel=place.channel, key=package, settings=settings, readers=readers)
@@ -64,7 +64,7 @@ def package(key: str, format_: Format, records: PageRecords, place: Placement, s
         key=key,
         settings=settings,
         readers=_readers(place, ecosystem, key),
-        existing=linked.existing(ecosystem, _required(view)),
+        existing=linked.existing(ecosystem, _required(view) - {key}),
         released=records.released(ecosystem, key),
         dependents=Dependents(names, total),
         events=records.history(ecosystem, key, MAX_ENTRIES),

@@ -149,7 +149,8 @@ def areas_below(house: House, channel: Channel, key: str) -> list[Area]:
 def fingerprint(house: House) -> str:
     """Return a digest of everything that shapes a page besides the catalog's rows."""
     hasher = hashlib.sha256()
-    templates = sorted(asset("templates").rglob("*.html"))
+    # Of feeds and badges too.
+    templates = sorted(path for path in asset("templates").rglob("*") if path.is_file())
     for name, body in [
         *((path.name, path.read_bytes()) for path in templates),
         *site_files().items(),

@@ -40,7 +40,7 @@ def verified(name="a", version="1", body=b"bytes", channel="main", sidecars=None
             package=name,
             version=version,
             directory=f"packages/{name}",
-            record={"summary": summary, "display": name.title()},
+            record={"summary": summary, "name": name.title()},
             details={"members": [filename]},
             sidecars=sidecars or {},
             warnings=("odd",),

@@ -59,7 +59,6 @@ def test_the_page_of_a_product(shelf):
     assert page.facts == [
         ("Released", "2025-10-09 08:55 UTC"),
         ("Uploaded by", zipped.uploaded_by),
-        ("Versions", "3"),
         ("Files", "2"),
         ("Total size", "6 bytes"),
         ("Listing (JSON)", "products/tool/index.json"),

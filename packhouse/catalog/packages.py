@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, insert, select, update
 
 from packhouse import areas as people
 from packhouse.catalog import schema
@@ -49,6 +49,7 @@ def touch_package(connection: Connection, artifact: Artifact, rules: Rules, now:
             func.sum(_T.c.size).label("size"),
             func.max(_T.c.uploaded_us).label("uploaded_us"),
             func.max(_T.c.id).label("speaker"),
+            func.max(case((_T.c.yanked.is_(None), 1), else_=0)).label("stands"),
         )
         .where(_is(_T, artifact), _T.c.state == State.LIVE)
         .group_by(_T.c.version)
@@ -106,10 +107,15 @@ def _pages(
     channel, ecosystem, package = artifact.channel, artifact.ecosystem.value, artifact.package
     delays = dict.fromkeys(people.own(artifact), 0.0)
     ordered, mine = rules.in_order({*versions, artifact.version}), people.spelled(artifact)
-    following = ordered.index(mine) + 1 if mine in ordered else len(ordered)
-    if following < len(ordered):  # what changed since the version before is shown there
-        later = people.release(channel, ecosystem, package, ordered[following])
-        delays[later] = people.LIST_LAG_S
+    following = ordered[ordered.index(mine) + 1 :] if mine in ordered else []
+    # What changed since the version before is shown there: on the next one, and on the next final one, since a final
+    # version is compared with the final one before it.
+    for place, version in enumerate(following):
+        supersedes = rules.newest([mine, version]) == version
+        if place == 0 or supersedes:
+            delays[people.release(channel, ecosystem, package, version)] = people.LIST_LAG_S
+        if supersedes:
+            break
     delays[people.front(channel)] = 0.0 if first_or_last else people.LIST_LAG_S
     delays[people.listed(channel, ecosystem, package)] = delays[people.SITE] = people.LIST_LAG_S
     return delays
@@ -130,10 +136,12 @@ def _line(
         "subdirs": [],
     }
     if rows:
-        values["latest"] = rules.newest([row.version for row in rows])
+        # As pages and installers have it: a yanked version is the newest only where there is no other.
+        standing = [row for row in rows if row.stands] or rows
+        values["latest"] = rules.newest([row.version for row in standing])
         speaker = next(row.speaker for row in rows if row.version == values["latest"])
         record = connection.execute(select(_T.c.record).where(_T.c.id == speaker)).scalar_one()
-        values["display"] = record.get("display") or artifact.package
+        values["display"] = record.get("name") or artifact.package
         values["summary"] = record.get("summary") or _summary(connection, speaker)
         values["updated_us"] = max(row.uploaded_us for row in rows)
         if artifact.ecosystem is Ecosystem.CONDA:
@@ -164,8 +172,9 @@ def _renew_requirements(
         select(_T.c.record).where(_is(_T, artifact), _T.c.state == State.LIVE, _T.c.version == latest)
     ).scalars()
     after = {name for record in records for name in rules.requires(record)}
-    if gone := before - after:
-        connection.execute(delete(_R).where(where, _R.c.requires.in_(sorted(gone))))
+    gone = sorted(before - after)
+    for start in range(0, len(gone), _BATCH):
+        connection.execute(delete(_R).where(where, _R.c.requires.in_(gone[start : start + _BATCH])))
     if new := after - before:
         key = {"channel": artifact.channel, "ecosystem": artifact.ecosystem, "package": artifact.package}
         connection.execute(insert(_R), [{**key, "requires": name} for name in sorted(new)])

@@ -89,7 +89,9 @@ class PageRecords(ChannelRecords):
         needing = select(_R.c.package).where(
             _R.c.channel == self._channel, _R.c.ecosystem == ecosystem, _R.c.requires == package
         )
-        query: Select[Any] = select(_P.c.package).where(*self._named(ecosystem), _P.c.package.in_(needing))
+        query: Select[Any] = select(_P.c.package).where(
+            *self._named(ecosystem), _P.c.package.in_(needing), _P.c.package != package
+        )
         with reading(self._engine) as connection:
             total: int = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
             names = connection.execute(query.order_by(_P.c.package).limit(limit)).scalars()

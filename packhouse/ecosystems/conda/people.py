@@ -13,7 +13,7 @@ from packhouse.ecosystems.conda.names import split_extension
 from packhouse.ecosystems.conda.needs import requirements, requires
 from packhouse.ecosystems.conda.platforms import in_words, rank
 from packhouse.ecosystems.conda.record import REVISION, timestamp_ms
-from packhouse.ecosystems.conda.versions import is_prerelease, newest, order, version_problem
+from packhouse.ecosystems.conda.versions import in_order, is_prerelease, newest
 from packhouse.ecosystems.view import FileView, PackageView, Readme, VersionView
 from packhouse.model import Artifact, Ecosystem, Json, from_us
 
@@ -50,7 +50,7 @@ def view(package: str, records: Records, version: str | None = None) -> PackageV
         by_version.setdefault(row.version, []).append(row)
     if not by_version or (version is not None and version not in by_version):
         return None
-    versions = _in_order(by_version)
+    versions = in_order(by_version)[::-1]
     shown = newest(versions) if version is None else version
     rows = sorted(by_version[shown], key=_helpful)
     lead = max(rows, key=recency)
@@ -83,12 +83,6 @@ def view(package: str, records: Records, version: str | None = None) -> PackageV
         if before is not None
         else None,
     )
-
-
-def _in_order(versions: Mapping[str, Sequence[Artifact]]) -> list[str]:
-    """Return versions newest first; what is no version comes last, and what compares equal is told apart by text."""
-    valid = [text for text in versions if not version_problem(text, max_number=2**63 - 1)]
-    return sorted(sorted(valid), key=order, reverse=True) + sorted(versions.keys() - set(valid), reverse=True)
 
 
 def _before(shown: str, versions: Sequence[str]) -> str | None:

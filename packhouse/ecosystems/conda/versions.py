@@ -139,8 +139,8 @@ def newest(versions: Iterable[str]) -> str:
 def in_order(versions: Iterable[str]) -> list[str]:
     """Return versions sorted, oldest first; a text that is no version comes before those that are.
 
-    Versions that compare equal (1.0 and 1.0.0) are told apart by their text.
+    Versions that compare equal (1.0 and 1.0.0) are told apart by their text: last is the one that `newest` prefers.
     """
-    given = sorted(set(versions))
-    odd = [text for text in given if version_problem(text, max_number=2**63 - 1)]
-    return odd + sorted((text for text in given if text not in set(odd)), key=order)
+    given = sorted(set(versions), reverse=True)
+    odd = {text for text in given if version_problem(text, max_number=2**63 - 1)}
+    return sorted(odd) + sorted((text for text in given if text not in odd), key=order)

@@ -56,7 +56,7 @@ def view(package: str, records: Records, version: str | None = None) -> PackageV
         version=shown,
         summary="",
         install={"curl": _download(rows[0])},
-        facts=_facts(package, versions, rows),
+        facts=_facts(package, rows),
         marks=[("prerelease", f"{shown} is a pre-release.")] if shown in early else [],
         warnings=_warnings(shown, rows),
         versions=[_version(text, files, early) for text, files in versions.items()],
@@ -87,14 +87,11 @@ def _download(row: Artifact) -> str:
     return f"curl --fail --location --output {name} {address} && echo {line} | sha256sum --check"
 
 
-def _facts(
-    package: str, versions: Mapping[str, Sequence[Artifact]], rows: Sequence[Artifact]
-) -> list[tuple[str, str]]:
+def _facts(package: str, rows: Sequence[Artifact]) -> list[tuple[str, str]]:
     size = sum(row.size for row in rows)
     return [
         ("Released", from_us(min(row.uploaded_us for row in rows)).strftime(_WHEN)),
         ("Uploaded by", ", ".join(sorted({row.uploaded_by for row in rows}))),
-        ("Versions", f"{len(versions):,}"),
         ("Files", f"{len(rows):,}"),
         ("Total size", f"{size:,} bytes"),
         ("Listing (JSON)", f"products/{package}/index.json"),

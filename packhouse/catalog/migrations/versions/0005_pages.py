@@ -18,6 +18,11 @@ depends_on = None
 
 _NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
 
+_DISPLAY = sa.text(
+    "UPDATE packages SET display = :display "
+    "WHERE channel = :channel AND ecosystem = :ecosystem AND package = :package"
+)
+
 
 def upgrade() -> None:
     """Add what version 5 has, and fill it from the files that are there."""
@@ -72,14 +77,14 @@ def _fill_requirements(connection: sa.Connection) -> None:
         sa.text(
             "SELECT a.channel, a.ecosystem, a.package, a.record FROM artifacts a JOIN packages p "
             "ON p.channel = a.channel AND p.ecosystem = a.ecosystem AND p.package = a.package "
-            "AND p.latest = a.version WHERE a.state = 'live' AND a.ecosystem IN ('conda', 'pypi')"
+            "AND p.latest = a.version WHERE a.state = 'live'"
         )
     ).all()
-    found = {
-        (channel, ecosystem, package, name)
-        for channel, ecosystem, package, record in rows
-        for name in _names(ecosystem, json.loads(record) if isinstance(record, str) else record)
-    }
+    records = [(tuple(key), json.loads(text) if isinstance(text, str) else text) for *key, text in rows]
+    found = {(*key, name) for key, record in records for name in _names(key[1], record)}
+    for (channel, ecosystem, package), record in records:  # as people write it
+        values = {"channel": channel, "ecosystem": ecosystem, "package": package}
+        connection.execute(_DISPLAY, {**values, "display": record.get("name") or package})
     insert = sa.text("INSERT INTO requirements VALUES (:channel, :ecosystem, :package, :requires)")
     for channel, ecosystem, package, name in sorted(found):
         values = {"channel": channel, "ecosystem": ecosystem, "package": package, "requires": name}
