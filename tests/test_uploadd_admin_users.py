@@ -22,6 +22,7 @@ async def test_who_waits_stands_first_and_is_let_in(daemon):
 
     assert page.index("waiting waits for approval") < page.index("alice admin") < page.index("bob user")
     assert "1 waits for approval" in page
+    assert "There are no more" in await shown(one, "/account/admin/users/?page_token=~")
     after = await told(one, await one.submit("/account/admin/users/waiting/approve"))
     assert "The account is approved" in after
     assert not daemon.house.catalog.accounts.get("waiting").pending
@@ -36,10 +37,13 @@ async def test_an_admin_is_made_and_unmade(daemon):
     assert "bob admin They are an admin now" in page
     assert catalog.accounts.get("bob").admin
     assert (await bob.get("/account/")).status == 303
+    again = await told(one, await one.submit("/account/admin/users/bob/admin", admin="true"))
+    assert "It was so already." in again
+    assert "sign in again." not in again.partition("Account since")[0]
     await told(one, await one.submit("/account/admin/users/bob/admin", admin="false"))
     assert not catalog.accounts.get("bob").admin
-    assert [line[1:4] for line in lines(daemon)] == [("user admin", "bob", "ok")] * 2
-    assert [line[4] for line in lines(daemon)] == ["admin", "not an admin"]
+    assert [line[1:4] for line in lines(daemon)] == [("user admin", "bob", "ok")] * 3
+    assert [line[4] for line in lines(daemon)] == ["admin", "admin", "not an admin"]
 
 
 @pytest.mark.parametrize("what", ["delete", "admin"])

@@ -18,7 +18,7 @@ def user_of(house: House, name: str) -> Account:
     """
     found = house.catalog.accounts.find(name)
     if found is None:
-        raise NotFound("user", name, "GET /admin/user/ shows them")
+        raise NotFound("user", name, "`packhouse user list` shows them")
     if found.kind != "user":
         raise NotFound("user", name, "a service account has that name, which has keys and no password")
     return found

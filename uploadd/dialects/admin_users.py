@@ -34,6 +34,7 @@ _NOTICES = {
     "deleted": "The account is deleted, with its keys, memberships and rights; what it uploaded stays",
     "admin": "They are an admin now, and have to sign in again",
     "no-admin": "They are no admin any more, and have to sign in again",
+    "unchanged": "It was so already",
     "allowed": "People may register themselves; whoever does waits here for approval",
     "forbidden": "People cannot register themselves any more; invite them",
     "joined": "They are in the group now",
@@ -162,7 +163,10 @@ async def set_admin(call: Call) -> web.Response:
     def do(form: Mapping[str, str]) -> str:
         house, admin = call.services.house, yes_or_no("admin", form.get("admin", ""))
         auditing.tell(call, note="admin" if admin else "not an admin")
-        house.catalog.accounts.set_admin(people.user_of(house, call.path["user"]).name, admin=admin)
+        before = people.user_of(house, call.path["user"])
+        house.catalog.accounts.set_admin(before.name, admin=admin)
+        if before.admin == admin:  # a form that was sent twice: their sessions go on
+            return "unchanged"
         return "admin" if admin else "no-admin"
 
     return await _changed(call, do)
