@@ -17,6 +17,9 @@ class PlainRules:
     def requires(self, record):
         return record.get("requires", ())
 
+    def mentions(self, record):
+        return record.get("requires", ())
+
     def areas(self, artifact, *, first_or_last):
         return {
             Area(artifact.channel, artifact.ecosystem, "index", artifact.package): 0.0,

@@ -6,7 +6,7 @@ from indexer_support import World
 
 from packhouse.areas import SITE
 from packhouse.house import areas_of
-from packhouse.intake import changes
+from packhouse.intake import changes, moving
 from packhouse.model import Ecosystem
 
 
@@ -21,6 +21,7 @@ def world(tmp_path):
 def stale(world):
     """Publish what is due, then everything; return the paths that differ."""
     world.settle()
+    world.settle()  # what links to a new page follows it with a lag
     before = world.files()
     areas = {
         area
@@ -95,3 +96,32 @@ def test_lists_call_a_package_as_people_write_it_and_its_newest_version_that_sta
     assert (package.display, package.latest) == ("Big_Name", "1.0")
     assert ">Big_Name</a>" in text(world, "browse/pypi/b/index.html")
     assert "Big_Name 1.0" in text(world, "pypi/big-name/index.html")
+
+
+def test_what_only_an_extra_needs_is_linked_as_long_as_everyone_may_know_of_it(world):
+    link = 'href="../../pypi/secret/"'
+    world.wheel("aa", requires_dist=['secret ; extra == "test"'], metadata_extra="Provides-Extra: test\n")
+    world.settle()
+    assert link not in text(world, "pypi/aa/index.html")
+
+    world.wheel("secret")
+    assert not stale(world)
+    assert link in text(world, "pypi/aa/index.html")
+    assert "pypi/aa/" not in text(world, "pypi/secret/index.html").partition("Dependents")[2]
+
+    moving.close(world.house, "main", "pypi", "secret")
+    assert not stale(world)
+    assert link not in text(world, "pypi/aa/index.html")
+
+
+def test_what_a_conda_package_constrains_is_linked_as_long_as_it_is_there(world):
+    link = 'href="../../conda/other/"'
+    world.conda("aa", extra_index={"constrains": ["other >=1"]})
+    world.conda("other")
+    assert not stale(world)
+    assert link in text(world, "conda/aa/index.html")
+    assert "conda/aa/" not in text(world, "conda/other/index.html").partition("Dependents")[2]
+
+    world.delete("noarch/other-1.0-0.conda")
+    assert not stale(world)
+    assert link not in text(world, "conda/aa/index.html")

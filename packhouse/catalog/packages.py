@@ -29,6 +29,10 @@ class Rules(Protocol):
         """Return the normalised names of the packages that a file needs."""
         ...
 
+    def mentions(self, record: Mapping[str, Json]) -> Sequence[str]:
+        """Return the normalised names of all packages to which a file's requirements may lead from a page."""
+        ...
+
     def areas(self, artifact: Artifact, *, first_or_last: bool) -> Mapping[Area, float]:
         """Return the areas to mark, with the seconds each may wait."""
         ...
@@ -165,20 +169,25 @@ def _summary(connection: Connection, artifact_id: int) -> str:
 def _renew_requirements(
     connection: Connection, artifact: Artifact, latest: str, rules: Rules
 ) -> frozenset[str]:
-    """Write what the newest version requires; returns the names that came or went."""
+    """Write what the newest version requires; returns the names of which it became or ceased to be a dependent."""
     where = _is(_R, artifact)
-    before = set(connection.execute(select(_R.c.requires).where(where)).scalars())
+    rows = connection.execute(select(_R.c.requires, _R.c.optional).where(where)).all()
+    before = {row.requires: row.optional for row in rows}
     records = connection.execute(
         select(_T.c.record).where(_is(_T, artifact), _T.c.state == State.LIVE, _T.c.version == latest)
     ).scalars()
-    after = {name for record in records for name in rules.requires(record)}
-    gone = sorted(before - after)
+    after: dict[str, bool] = {}
+    for record in records:
+        after = (
+            dict.fromkeys(rules.mentions(record), True) | after | dict.fromkeys(rules.requires(record), False)
+        )
+    gone = sorted(name for name in before if before[name] != after.get(name))
     for start in range(0, len(gone), _BATCH):
         connection.execute(delete(_R).where(where, _R.c.requires.in_(gone[start : start + _BATCH])))
-    if new := after - before:
+    if new := sorted(name for name in after if after[name] != before.get(name)):
         key = {"channel": artifact.channel, "ecosystem": artifact.ecosystem, "package": artifact.package}
-        connection.execute(insert(_R), [{**key, "requires": name} for name in sorted(new)])
-    return frozenset(before ^ after)
+        connection.execute(insert(_R), [{**key, "requires": name, "optional": after[name]} for name in new])
+    return frozenset(name for name in (*gone, *new) if False in (before.get(name), after.get(name)))
 
 
 def _existing(connection: Connection, artifact: Artifact, names: Iterable[str]) -> list[str]:

@@ -87,7 +87,10 @@ class PageRecords(ChannelRecords):
     def dependents(self, ecosystem: Ecosystem, package: str, limit: int) -> tuple[Sequence[str], int]:
         """Return the first packages by name whose newest version requires `package`, and how many there are."""
         needing = select(_R.c.package).where(
-            _R.c.channel == self._channel, _R.c.ecosystem == ecosystem, _R.c.requires == package
+            _R.c.channel == self._channel,
+            _R.c.ecosystem == ecosystem,
+            _R.c.requires == package,
+            ~_R.c.optional,
         )
         query: Select[Any] = select(_P.c.package).where(
             *self._named(ecosystem), _P.c.package.in_(needing), _P.c.package != package

@@ -130,7 +130,8 @@ packages = Table(
     Index("ix_packages_updated_us", "channel", "updated_us"),
 )
 
-# What the newest version of a package requires at run time, by name: read backwards these are its dependents.
+# What the newest version of a package requires, by name: read backwards these are its dependents. `optional` is what
+# its page only mentions besides: an extra's, a constraint.
 requirements = Table(
     "requirements",
     metadata,
@@ -138,8 +139,9 @@ requirements = Table(
     Column("ecosystem", String, primary_key=True),
     Column("package", String, primary_key=True),
     Column("requires", String, primary_key=True),
+    Column("optional", Boolean, nullable=False),
     # With the package in it, or SQLite goes through the requirements of all packages instead.
-    Index("ix_requirements_requires", "channel", "ecosystem", "requires", "package"),
+    Index("ix_requirements_requires", "channel", "ecosystem", "requires", "optional", "package"),
 )
 
 events = Table(

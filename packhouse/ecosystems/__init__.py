@@ -144,6 +144,10 @@ class Format(Protocol):
         """Return the normalised names of the packages that a file needs at run time, from its record."""
         ...
 
+    def mentions(self, record: Mapping[str, Json]) -> Sequence[str]:
+        """Return the normalised names of all packages to which its requirements on a page may lead, needed or not."""
+        ...
+
     def areas(self, artifact: Artifact, *, first_or_last: bool) -> Mapping[Area, float]:
         """Areas that a change of `artifact` makes dirty, each with the delay in seconds it may take.
 

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import TypeVar
 
 from packhouse.ecosystems import Limits, Pages, Records
-from packhouse.ecosystems.conda import people
+from packhouse.ecosystems.conda import needs, people
 from packhouse.ecosystems.conda.channeldata import render_root
 from packhouse.ecosystems.conda.inspect import inspect
 from packhouse.ecosystems.conda.memo import Memo
@@ -72,6 +72,10 @@ class CondaFormat:
     def requires(self, record: Mapping[str, Json]) -> Sequence[str]:
         """Return the names of the packages that `depends` asks for."""
         return people.requires(record)
+
+    def mentions(self, record: Mapping[str, Json]) -> Sequence[str]:
+        """Return the names of the packages that its requirements name in any way."""
+        return needs.mentions(record)
 
     def areas(self, artifact: Artifact, *, first_or_last: bool) -> Mapping[Area, float]:  # noqa: ARG002 - nothing of these may lag
         """Return the subdir's indexes and channeldata."""

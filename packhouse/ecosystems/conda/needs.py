@@ -42,6 +42,14 @@ def requires(record: Mapping[str, Json]) -> Sequence[str]:
     return tuple(dict.fromkeys(name for name in names if name))
 
 
+def mentions(record: Mapping[str, Json]) -> Sequence[str]:
+    """Return the names of the packages in `depends`, `constrains`, extras and run exports, each once."""
+    below = [lines for key in ("extra_depends", "run_exports") for lines in (record.get(key) or {}).values()]
+    specs = [record.get("depends"), record.get("constrains"), *below]
+    names = (_read(spec)[1] for lines in specs for spec in lines or ())
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
 def requirements(rows: Iterable[Artifact]) -> Sequence[Requirements]:
     """Return what n >= 1 files of one version need, under headings; headings without a line are left out."""
     builds = list({(row.directory, split_extension(row.filename)[0]): row for row in rows}.values())

@@ -58,6 +58,9 @@ class _Generic:
     def requires(self, record: Mapping[str, Json]) -> Sequence[str]:
         return people.requires(record)
 
+    def mentions(self, record: Mapping[str, Json]) -> Sequence[str]:
+        return people.requires(record)
+
     def areas(self, artifact: Artifact, *, first_or_last: bool) -> Mapping[Area, float]:
         channel, product = artifact.channel, artifact.package
         lag = 0.0 if first_or_last else LAG_S

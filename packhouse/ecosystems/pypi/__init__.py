@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from packhouse.ecosystems import Limits, Pages, Records
-from packhouse.ecosystems.pypi import inspect, names, pages, people
+from packhouse.ecosystems.pypi import inspect, names, needs, pages, people
 from packhouse.ecosystems.view import PackageView
 from packhouse.model import Area, Artifact, Claim, Ecosystem, Json, Observed
 
@@ -37,6 +37,9 @@ class _Pypi:
 
     def requires(self, record: Mapping[str, Json]) -> Sequence[str]:
         return people.requires(record)
+
+    def mentions(self, record: Mapping[str, Json]) -> Sequence[str]:
+        return needs.mentions(record)
 
     def areas(self, artifact: Artifact, *, first_or_last: bool) -> Mapping[Area, float]:
         channel, project = artifact.channel, artifact.package

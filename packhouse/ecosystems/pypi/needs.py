@@ -29,6 +29,13 @@ def requires(record: Mapping[str, Json]) -> Sequence[str]:
     )
 
 
+def mentions(record: Mapping[str, Json]) -> Sequence[str]:
+    """Return the normalised names of the projects that a file needs with or without an extra, sorted; never its own."""
+    lines = record.get("requires_dist") or ()
+    names = {dependency.package for line in lines for _extras, dependency in _read(line)}
+    return sorted(names - {"", canonicalize_name(str(record.get("name", "")))})
+
+
 def requirements(lines: Sequence[str], declared: Sequence[str] = ()) -> Sequence[Requirements]:
     """Return requirement lines under headings.
 

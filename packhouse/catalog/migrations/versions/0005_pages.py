@@ -36,9 +36,12 @@ def upgrade() -> None:
         sa.Column("ecosystem", sa.String, primary_key=True),
         sa.Column("package", sa.String, primary_key=True),
         sa.Column("requires", sa.String, primary_key=True),
+        sa.Column("optional", sa.Boolean, nullable=False),
     )
     op.create_index(
-        "ix_requirements_requires", "requirements", ["channel", "ecosystem", "requires", "package"]
+        "ix_requirements_requires",
+        "requirements",
+        ["channel", "ecosystem", "requires", "optional", "package"],
     )
     connection = op.get_bind()
     _fill_lines(connection)
@@ -81,25 +84,32 @@ def _fill_requirements(connection: sa.Connection) -> None:
         )
     ).all()
     records = [(tuple(key), json.loads(text) if isinstance(text, str) else text) for *key, text in rows]
-    found = {(*key, name) for key, record in records for name in _names(key[1], record)}
+    found: dict[tuple[str, ...], bool] = {}
+    for key, record in records:
+        for name, optional in _names(key[1], record):
+            found[*key, name] = optional and found.get((*key, name), True)
     for (channel, ecosystem, package), record in records:  # as people write it
         values = {"channel": channel, "ecosystem": ecosystem, "package": package}
         connection.execute(_DISPLAY, {**values, "display": record.get("name") or package})
-    insert = sa.text("INSERT INTO requirements VALUES (:channel, :ecosystem, :package, :requires)")
-    for channel, ecosystem, package, name in sorted(found):
+    insert = sa.text("INSERT INTO requirements VALUES (:channel, :ecosystem, :package, :requires, :optional)")
+    for (channel, ecosystem, package, name), optional in sorted(found.items()):
         values = {"channel": channel, "ecosystem": ecosystem, "package": package, "requires": name}
-        connection.execute(insert, values)
+        connection.execute(insert, {**values, "optional": optional})
 
 
-def _names(ecosystem: str, record: dict[str, Any]) -> Iterator[str]:
-    """Yield what a file requires, as the formats read it when this was written."""
+def _names(ecosystem: str, record: dict[str, Any]) -> Iterator[tuple[str, bool]]:
+    """Yield what a file requires, and whether it is optional, as the formats read it when this was written."""
     if ecosystem == "conda":
-        for spec in record.get("depends") or ():
-            if not str(spec).startswith("__"):
-                yield str(spec).split(" ")[0].lower()
+        others = [record.get("constrains") or ()]
+        for below in ("extra_depends", "run_exports"):
+            others += [lines or () for lines in (record.get(below) or {}).values()]
+        for optional, specs in ((False, record.get("depends") or ()), *((True, lines) for lines in others)):
+            for spec in specs:
+                if not str(spec).startswith("__"):
+                    yield str(spec).split(" ")[0].lower(), optional
         return
     for line in record.get("requires_dist") or ():
         wanted, _, marker = str(line).partition(";")
         match = _NAME.match(wanted)
-        if match is not None and "extra" not in marker:
-            yield re.sub(r"[-_.]+", "-", match[1]).lower()
+        if match is not None:
+            yield re.sub(r"[-_.]+", "-", match[1]).lower(), "extra" in marker
