@@ -204,7 +204,7 @@ class TestOfTheServer:
 
             assert linked(answer) == channels
             assert (answer.body == file(daemon, "public/index.html")) is (channels == public)
-            assert (b'class="badge">private' in answer.body) is ("closed" in channels)
+            assert (b'class="badge private">private' in answer.body) is ("closed" in channels)
 
     async def test_the_name_of_a_private_channel_is_told_to_nobody_who_did_not_sign_in(self, daemon):
         """Not even where everyone may read one package of it: whoever knows its address does."""
