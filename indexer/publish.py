@@ -185,7 +185,10 @@ def _unpublished(house: House, area: Area) -> list[Area]:
     if not kind:
         return []
     records = house.catalog.records(area.channel, lambda _path: None)
-    return records.unpublished(kind, Ecosystem(area.ecosystem) if area.ecosystem else None)
+    found = records.unpublished(kind, Ecosystem(area.ecosystem) if area.ecosystem else None)
+    if area.kind == "list":  # the pages of other letters are not its business
+        found = [named for named in found if everywhere.letter_of(named.key) == area.key]
+    return found
 
 
 def _quietly(house: House, area: Area) -> None:

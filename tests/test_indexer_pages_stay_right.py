@@ -1,10 +1,15 @@
 """What is published after each change is what would be published if everything were rendered anew."""
 
+import shutil
+
 import pytest
 from house_support import ADMIN
 from indexer_support import World
 
-from packhouse.areas import SITE
+from indexer import survey
+from indexer.publish import publish
+from packhouse.areas import SITE, listed
+from packhouse.assets import asset
 from packhouse.house import areas_of
 from packhouse.intake import changes, moving
 from packhouse.model import Ecosystem
@@ -125,3 +130,23 @@ def test_what_a_conda_package_constrains_is_linked_as_long_as_it_is_there(world)
     world.delete("noarch/other-1.0-0.conda")
     assert not stale(world)
     assert link not in text(world, "conda/aa/index.html")
+
+
+def test_a_list_waits_for_the_pages_of_its_own_letter_only(world):
+    for name in ("aa", "zz"):
+        world.wheel(name)
+    publish(world.house, listed("main", "pypi", "zz"))
+
+    assert "public/main/pypi/zz/index.html" in world.files()
+    assert "public/main/pypi/aa/index.html" not in world.files()
+    assert not stale(world)
+
+
+@pytest.mark.parametrize("template", ["people/feed.atom", "people/badge.svg", "people/package.html"])
+def test_a_change_of_any_template_renders_everything_anew(world, tmp_path, monkeypatch, template):
+    shutil.copytree(asset("templates"), tmp_path / "templates")
+    monkeypatch.setattr(survey, "asset", lambda name: tmp_path / name)
+    assert not survey.Survey(world.house).renew()
+
+    (tmp_path / "templates" / template).write_text("other")
+    assert survey.Survey(world.house).renew()
