@@ -106,7 +106,7 @@ def test_a_private_channel_says_who_reads_it_and_how_to_give_a_key():
     )
 
     assert [item.text for item in page.all("span", class_="badge private")] == ["private"]
-    assert "Only who was granted it may read it" in page.text
+    assert "Only those who were given a right to it may read it" in page.text
     copied = page.copied()
     assert copied["the line for pixi"] == "pixi auth login --token YOUR-KEY https://pack.example"
     assert copied["the line for conda and mamba"] == "https://pack.example/t/YOUR-KEY/vault"

@@ -112,7 +112,8 @@ def _first_key(house: House) -> None:
             click.echo(
                 f"\nThe key of the first admin. It is shown this once, so keep it:\n\n{secret}\n\n"
                 "Packhouse's own commands read it from the variable PACKHOUSE_KEY. Other clients take it as the\n"
-                "password, with any user name. `packhouse key create` makes more of them.\n"
+                "password, with any user name. `packhouse key create` makes more of them. To sign in with a browser,\n"
+                f"make yourself an account: packhouse user create NAME --admin --data {house.data}\n"
             )
             return
 

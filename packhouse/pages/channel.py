@@ -96,7 +96,7 @@ def channel_page(
         title=channel.name,
         channel=channel.name,
         locked=locked,
-        readers="Only who was granted it may read it." if locked else "Everyone may read it.",
+        readers="Only those who were given a right to it may read it." if locked else "Everyone may read it.",
         is_default=channel.name == settings.default_channel,
         channel_url=channel_url(channel, settings),
         server_url=settings.base_url.rstrip("/"),
