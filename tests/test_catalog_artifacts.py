@@ -50,7 +50,6 @@ def test_a_claimed_file_is_not_there_until_it_is_committed(catalog):
         Area("main", "pypi", "root"),
         Area("main", "pypi", "release", "a/1"),
         Area("main", "pypi", "page", "a"),
-        Area("main", "", "channel"),
     }
 
 

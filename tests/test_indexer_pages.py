@@ -243,3 +243,22 @@ def test_pages_of_a_channel_that_becomes_private_say_so(world):
 
     assert b"Everyone may read" not in world.files("private")["private/main/pypi/one/index.html"]
     assert check(world.house).findings == ()
+
+
+def test_a_channel_made_anew_tells_nothing_of_the_one_that_had_its_name(world):
+    """That one may have been private."""
+    world.house.create_channel(ChannelName("again"), private=True)
+    world.wheel("one", "1.0", channel="again", summary="hush")
+    world.settle()
+    world.delete("packages/one/one-1.0-py3-none-any.whl", channel="again")
+    world.settle()
+    world.house.delete_channel(ChannelName("again"))
+    world.settle()
+
+    world.house.create_channel(ChannelName("again"))
+    world.wheel("one", "2.0", channel="again")
+    world.settle()
+
+    told = {path: body for path, body in world.files().items() if path.startswith("public/again/")}
+    assert b"one 2.0" in told["public/again/feed.atom"]
+    assert not [path for path, body in told.items() if b"one-1.0" in body or b"one 1.0" in body]

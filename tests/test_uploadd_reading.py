@@ -85,6 +85,17 @@ class TestAuthz:
         assert await authz(daemon, "admin", "/closed/simple/tiny/") == 204
         assert await authz(daemon, "insider", "/closed/simple/open/") == 204
 
+    async def test_who_may_read_one_package_gets_the_style_of_its_page(self, daemon):
+        """The assets are the same for everyone; nothing else of the channel comes along."""
+        own = {"action": Action.READ, "channel": "closed", "ecosystem": "pypi"}
+        assert await authz(daemon, "reader", "/closed/_static/packhouse.css") == 403
+        daemon.house.catalog.grants.give(Grant(principal="service:reader", package="tiny", **own))
+
+        assert await authz(daemon, "reader", "/closed/_static/packhouse.css") == 204
+        assert await authz(daemon, "reader", "/closed/_static/../noarch/repodata.json") == 403
+        assert await authz(daemon, "reader", "/closed/index.html") == 403
+        assert await authz(daemon, None, "/closed/_static/packhouse.css") == 401
+
     async def test_below_restricted_no_default_and_no_right_on_the_channel_counts(self, daemon):
         """Also where nobody closed the package: such a file should not be there."""
         assert await authz(daemon, "reader", "/main/simple/stray/", "restricted") == 403

@@ -67,7 +67,7 @@ def touch_package(connection: Connection, artifact: Artifact, rules: Rules, now:
     changed = _renew_requirements(connection, artifact, values["latest"], rules)
     first_or_last = before is None or before.files == 0 or not rows
     delays = dict(rules.areas(artifact, first_or_last=first_or_last))
-    delays |= _pages(artifact, [row.version for row in rows], rules, first_or_last=first_or_last)
+    delays |= _pages(artifact, [row.version for row in rows], rules)
     told = None if before is None else (before.display, before.summary)
     if first_or_last or told != (values["display"], values["summary"]):
         delays[people.search(artifact.channel)] = people.SEARCH_LAG_S
@@ -104,9 +104,7 @@ def neighbours(connection: Connection, channel: str, ecosystem: Ecosystem, packa
     return pages + [people.page(channel, other, package) for other in sorted(namesakes)]
 
 
-def _pages(
-    artifact: Artifact, versions: Sequence[str], rules: Rules, *, first_or_last: bool
-) -> dict[Area, float]:
+def _pages(artifact: Artifact, versions: Sequence[str], rules: Rules) -> dict[Area, float]:
     """Return the pages for people that show a changed file, with the seconds each may wait."""
     channel, ecosystem, package = artifact.channel, artifact.ecosystem.value, artifact.package
     delays = dict.fromkeys(people.own(artifact), 0.0)
@@ -120,8 +118,8 @@ def _pages(
             delays[people.release(channel, ecosystem, package, version)] = people.LIST_LAG_S
         if supersedes:
             break
-    delays[people.front(channel)] = 0.0 if first_or_last else people.LIST_LAG_S
-    delays[people.listed(channel, ecosystem, package)] = delays[people.SITE] = people.LIST_LAG_S
+    for area in (people.listed(channel, ecosystem, package), people.front(channel), people.SITE):
+        delays[area] = people.LIST_LAG_S
     return delays
 
 

@@ -17,7 +17,7 @@ from packhouse.catalog.records import ChannelRecords, to_package
 from packhouse.ecosystems import Package
 from packhouse.model import Ecosystem, Event
 
-_T, _P, _R, _E = schema.artifacts, schema.packages, schema.requirements, schema.events
+_C, _T, _P, _R, _E = schema.channels, schema.artifacts, schema.packages, schema.requirements, schema.events
 _BATCH = 500
 
 
@@ -105,7 +105,7 @@ class PageRecords(ChannelRecords):
         paths = select(_T.c.path).where(
             _T.c.channel == self._channel, _T.c.ecosystem == ecosystem, _T.c.package == package
         )
-        query = select(_E).where(_E.c.channel == self._channel, _E.c.path.in_(paths))
+        query = select(_E).where(_E.c.channel == self._channel, _E.c.path.in_(paths), self._of_this_life())
         with reading(self._engine) as connection:
             # A sum, so that SQLite looks the paths up: by the order of the serials it would read all of the channel's
             # history to find the few events of most packages.
@@ -125,7 +125,11 @@ class PageRecords(ChannelRecords):
             .select_from(_E)
             .join(_T, _T.c.id == last)
             .join(_P, mine)
-            .where(_E.c.channel == self._channel, self._listed(_T.c.ecosystem, _T.c.package))
+            .where(
+                _E.c.channel == self._channel,
+                self._of_this_life(),
+                self._listed(_T.c.ecosystem, _T.c.package),
+            )
             .order_by(_E.c.serial.desc())
             .limit(limit)
         )
@@ -150,6 +154,11 @@ class PageRecords(ChannelRecords):
             return frozenset(
                 area.removeprefix(prefix) for area in connection.execute(query.distinct()).scalars()
             )
+
+    def _of_this_life(self) -> ColumnElement[bool]:
+        """Whether an event is of the channel that is there: an earlier one of its name may have been private."""
+        born = select(_C.c.created_us).where(_C.c.name == self._channel).scalar_subquery()
+        return _E.c.at_us >= func.coalesce(born, 0)
 
     def _named(self, ecosystem: Ecosystem | None) -> list[ColumnElement[bool]]:
         """Return what holds of the packages that a list of the channel names."""

@@ -11,6 +11,7 @@ from aiohttp import web
 from packhouse.errors import BadName, Forbidden, RateLimited, Unauthenticated
 from packhouse.model import Action, Principal
 from packhouse.names import parse_channel
+from packhouse.pages.frame import STATIC
 from packhouse.placement import owner_of
 from uploadd.call import Call
 from uploadd.limiting import METER, Meter
@@ -107,6 +108,9 @@ def _may(call: Call, principal: Principal, path: str, root: str) -> bool:
         return False
     if channel is None:
         return False
+    if root == "private" and inside.startswith(f"{STATIC}/"):
+        # The style of its pages, for those too who may read but one package of it.
+        return call.services.rights.anywhere(principal, Action.READ, channel)
     owner = owner_of(inside)
     if root == "restricted":
         if owner is None:
