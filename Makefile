@@ -10,8 +10,8 @@ STAMP := $(VENV)/.installed
 
 PORT ?= 8080
 DATA ?= packhouse-data
-# Two workers: a test run must leave room for the nginx, daemon and indexer that the end-to-end tests start.
-JOBS ?= 2
+# Three workers on two cores: tests wait a third of their time for the nginx, daemon, indexer and browser they start.
+JOBS ?= 3
 
 .PHONY: help install serve test lint bench soak screenshots clean
 
